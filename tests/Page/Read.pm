@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reads a Markdown page: its lines, its fenced blocks, and what its console blocks ask to be typed.
+
+package Page::Read;
+
+use strict;
+use warnings;
+use utf8;
+use Encode qw(decode);
+
+# What the opening line of a block may say, by language. A language that is not here is a typing
+# error: otherwise a misspelt "console" would be a block that nobody runs.
+my %known = (
+	console => [qw(terminal needs status limit prompt)],
+	c       => [qw(file example)],
+	map { $_ => ['file'] } '', qw(text sh make diff asm json yaml ini python),
+);
+
+# page(PATH, NAME): { path, name, lines, blocks, errors }; NAME is what messages call the page.
+sub page {
+	my ($path, $name) = @_;
+	open my $fh, '<:raw', $path or die "cannot read $path: $!\n";
+	local $/;
+	my $text = decode('UTF-8', scalar <$fh>);
+	$text =~ s/\r\n/\n/g;
+	my $page = { path => $path, name => $name, lines => [split /\n/, $text], errors => [] };
+	find_blocks($page);
+	check_attributes($page, $_) for @{ $page->{blocks} };
+	return $page;
+}
+
+sub complain {
+	my ($page, $line, $what) = @_;
+	push @{ $page->{errors} }, [$line, $what];
+}
+
+# A block: { line, lang, attr, body => [[LINE, TEXT], ...] }. Line numbers count from 1. Everything
+# outside of blocks and comments goes to prose => [[LINE, TEXT], ...].
+sub find_blocks {
+	my ($page) = @_;
+	my ($open, $fence, $comment) = (undef, '', 0);
+	@$page{qw(blocks prose)} = ([], []);
+	my $n = 0;
+	for my $line (@{ $page->{lines} }) {
+		$n++;
+		if ($open) {
+			if ($line =~ /^\s*(`{3,}|~{3,})\s*$/ && index($1, $fence) == 0) {
+				$open = undef;
+				next;
+			}
+			(my $text = $line) =~ s/^ {0,$open->{indent}}//;
+			push @{ $open->{body} }, [$n, $text];
+			next;
+		}
+		my $left = $line;
+		$left =~ s/^.*?-->// ? ($comment = 0) : next if $comment;
+		$left =~ s/<!--.*?-->//g;
+		$comment = $left =~ s/<!--.*//;
+		if (!$comment && $left =~ /^( *)(`{3,}|~{3,})\s*([^\s`]*)\s*([^`]*)$/) {
+			$fence = $2;
+			$open = { line => $n, indent => length $1, lang => $3, body => [] };
+			$open->{attr} = { map { /^([^=]+)=(.*)$/ ? ($1, $2) : ($_, 1) } split ' ', $4 };
+			push @{ $page->{blocks} }, $open;
+			next;
+		}
+		push @{ $page->{prose} }, [$n, $left];
+	}
+	complain($page, $open->{line}, 'this block is never closed') if $open;
+}
+
+sub check_attributes {
+	my ($page, $block) = @_;
+	my ($lang, $attr, $line) = @$block{qw(lang attr line)};
+	if (!$known{$lang}) {
+		complain($page, $line, "unknown language '$lang' (known: "
+			. join(', ', grep { $_ ne '' } sort keys %known) . ')');
+		return;
+	}
+	for my $name (sort keys %$attr) {
+		next if grep { $_ eq $name } @{ $known{$lang} };
+		complain($page, $line, "unknown attribute '$name' of a "
+			. ($lang || 'plain') . ' block (known: ' . join(', ', @{ $known{$lang} }) . ')');
+	}
+	for my $name (qw(terminal status limit)) {
+		next if !defined $attr->{$name} || $attr->{$name} =~ /^\d+$/;
+		complain($page, $line, "$name= takes a number, not '$attr->{$name}'");
+	}
+	if (defined $attr->{prompt} && $attr->{prompt} !~ /^[\$#]$/) {
+		complain($page, $line, 'prompt= takes $ or #');
+	}
+	if ($lang eq 'c' && !$attr->{file} == !$attr->{example}) {
+		complain($page, $line, 'a c block says file=NAME, the file it is cut from, or example');
+	}
+}
+
+# commands(PAGE, BLOCKS): the commands that these blocks ask for, in the order in which they start.
+#
+# A command: { line, terminal, text, parts }. A part is a stretch of its expected output: { block,
+# at (line where it begins), lines => [[LINE, TEXT], ...], how }, and `how` says what happens after
+# it: 'end' (the command ends), 'interrupt' (^C is typed) or 'later' (it runs on, and a later block
+# of this terminal shows the rest).
+sub commands {
+	my ($page, $blocks) = @_;
+	my (@all, %last); # %last: terminal => its latest command
+	for my $block (@$blocks) {
+		my $terminal = $block->{attr}{terminal} // 1;
+		my $prompt = defined $block->{attr}{prompt} ? quotemeta $block->{attr}{prompt} : '[\$#]';
+		my ($first, $continued) = (1, 0);
+		for (@{ $block->{body} }) {
+			my ($n, $text) = @$_;
+			if ($text =~ /^$prompt (.+)$/) {
+				$last{$terminal} = { line => $n, terminal => $terminal, text => $1, parts => [] };
+				push @all, $last{$terminal};
+				new_part($last{$terminal}, $block, $n + 1);
+				$continued = 1;
+			} elsif ($continued && ($text =~ s/^> ?// || $last{$terminal}{text} =~ /\\$/)) {
+				$last{$terminal}{text} .= "\n$text";
+				$last{$terminal}{parts}[-1]{at} = $n + 1;
+			} else {
+				$continued = 0;
+				my $now = $last{$terminal};
+				if (!$now) {
+					complain($page, $n, "output, but no command runs in terminal $terminal here");
+					last;
+				}
+				if ($first) {
+					$now->{parts}[-1]{how} = 'later';
+					new_part($now, $block, $n);
+				}
+				add_output($now, $block, $n, $text);
+			}
+			$first = 0;
+		}
+		complain($page, $block->{line}, 'this block is empty') if $first;
+	}
+	note_statuses(\@all);
+	return \@all;
+}
+
+sub new_part {
+	my ($command, $block, $at) = @_;
+	push @{ $command->{parts} }, { block => $block, at => $at, lines => [], how => 'end' };
+}
+
+sub add_output {
+	my ($command, $block, $n, $text) = @_;
+	if ($text !~ /^\^C(.*)$/) {
+		push @{ $command->{parts}[-1]{lines} }, [$n, $text];
+		return;
+	}
+	my $rest = $1;
+	$command->{parts}[-1]{how} = 'interrupt';
+	new_part($command, $block, $n + 1);
+	push @{ $command->{parts}[-1]{lines} }, [$n, $rest] if $rest =~ /\S/;
+}
+
+# Sets what exit status each command must have; undef is any.
+sub note_statuses {
+	my ($commands) = @_;
+	my (%ends_block, %next);
+	$ends_block{ $_->{parts}[-1]{block}{line} } = $_ for @$commands;
+	for my $c (reverse @$commands) {
+		my $after = $next{ $c->{terminal} };
+		$next{ $c->{terminal} } = $c;
+		my $block = $c->{parts}[-1]{block};
+		$c->{status} = 0;
+		$c->{status} = undef if $c->{text} =~ /^exit\b/
+			|| grep { $_->{how} eq 'interrupt' } @{ $c->{parts} };
+		$c->{status} = undef if $after && $after->{text} =~ /^echo .*\$\?/;
+		if (defined $block->{attr}{status} && $ends_block{ $block->{line} } == $c) {
+			$c->{status} = $block->{attr}{status};
+		}
+	}
+}
+
+1;

@@ -1,0 +1,16 @@
+#!/usr/bin/env perl
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every page of the lab does what it shows.
+
+use strict;
+use warnings;
+use FindBin qw($RealBin);
+
+chdir "$RealBin/.." or die "cannot go to the tree: $!\n";
+my @pages = grep { -e } 'README.md', glob('*/README.md'), glob('docs/*.md');
+if (!@pages) {
+	print "1..0 # SKIP there are no pages\n";
+	exit 0;
+}
+exec "$RealBin/pages", @pages or die "cannot run tests/pages: $!\n";
