@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The one place that knows what an error number and the libraries' words mean to a person. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "explain.h"
+#include "pr.h"
+
+/*
+ * The first row that fits is taken: the error number (0: any), and a piece of what the libraries
+ * and the kernel said (NULL: anything). Rows with words come before those with a number alone.
+ */
+struct text {
+	int err;
+	const char *said;
+	const char *why;
+	const char *fix;
+};
+
+/* clang-format off */
+static const struct text texts[] = {
+	/* The verifier. Its wording changes from kernel to kernel: these only add an idea. */
+	{ 0, "map_value_or_null",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "bpf_map_lookup_elem() may return NULL: compare with NULL before you use the pointer." },
+	{ 0, "invalid access to packet",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "compare with data_end before you read: if (header + 1 > data_end) return XDP_PASS;" },
+	{ 0, "cannot call GPL-restricted function",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "state the licence in the program: char _license[] SEC(\"license\") = \"GPL\";" },
+	{ 0, "Unreleased reference",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "whatever was reserved must be submitted or discarded on every path." },
+	{ 0, "unknown opcode 8d",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "compile with -O2: without it clang calls functions through pointers." },
+	{ 0, "R0 !read_ok",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "a path of the program ends without a verdict: return one, XDP_PASS for example." },
+	{ 0, "BEGIN PROG LOAD LOG",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "change the line that it names, compile again (make), and load again." },
+
+	/* What the person asked for. */
+	{ 0, "offload",
+	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
+	  "leave --offload-mode away: then the kernel runs the program." },
+
+	/* Opening an object file. */
+	{ 0, "legacy map definitions",
+	  "{file} declares its maps in the old way, struct bpf_map_def SEC(\"maps\"),\n"
+	  "which libbpf 1.0 gave up.",
+	  "declare them in SEC(\".maps\") with __uint() and __type(); compile again." },
+	{ 0, "BTF is required, but is missing or corrupted",
+	  "{file} carries no usable type information (BTF), and its maps need it.",
+	  "compile it with clang -g." },
+	{ 0, "missing BPF prog type, check ELF section name",
+	  "the section name of {prog} does not tell what kind of program it is.",
+	  "write SEC(\"xdp\") in front of the function and compile again." },
+	{ 0, "failed to find valid kernel BTF",
+	  "{file} needs the kernel's own type information, and this kernel has none.",
+	  "use a kernel built with CONFIG_DEBUG_INFO_BTF." },
+	{ 0, "couldn't reuse pinned map",
+	  "a map of another shape is pinned at the place where {prog} wants its map.",
+	  "remove what was pinned there before: {self} --dev {dev} --unload-all" },
+	{ -ENOEXEC, NULL,
+	  "{file} is no whole object file that clang made for BPF.",
+	  "make it again: rm {file}; make" },
+
+	/* The device's driver, in the words that drivers use. */
+	{ 0, "generic XDP can't be active at the same time",
+	  "{dev} already runs a program in the other mode, and the kernel allows one mode at a time.",
+	  "see what runs there with {self} --dev {dev} --list, and remove it with --unload-all." },
+	{ 0, "XDP link",
+	  "the program on {dev} is held by a BPF link, and only the link can let go of it.",
+	  "{self} --dev {dev} --unload-all" },
+	{ 0, "Too few free TX rings",
+	  "the driver says: {kernel}. Native XDP needs a transmit queue for each CPU.",
+	  "use fewer queues, ethtool -L {dev} combined 1, or attach in the slower skb mode: -S" },
+	{ 0, "LRO",
+	  "the driver says: {kernel}. Packets that the card has merged cannot be shown to XDP.",
+	  "ethtool -K {dev} lro off, then again; or attach in the slower skb mode: -S" },
+	{ 0, "GRO_HW",
+	  "the driver says: {kernel}. Packets that the card has merged cannot be shown to XDP.",
+	  "ethtool -K {dev} rx-gro-hw off, then again; or attach in the slower skb mode: -S" },
+	{ 0, "Peer MTU",
+	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
+	  "set the MTU of both ends, ip link set DEV mtu 1500; or attach in skb mode: -S" },
+	{ 0, "MTU",
+	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
+	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
+	{ -ERANGE, NULL,
+	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
+	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
+	{ 0, "frame too large",
+	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
+	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
+	{ 0, "queues",
+	  "the driver says: {kernel}.",
+	  "try fewer queues, ethtool -L {dev} combined 1, or the slower skb mode: -S" },
+	{ -EOPNOTSUPP, "native mode",
+	  "the driver of {dev} has no native XDP (the kernel: {kernel}).",
+	  "attach in the slower skb mode, which every device has: -S" },
+	{ 0, "Extension program changes packet data",
+	  "this libxdp is too old to share a device between programs that move packet borders.",
+	  "libxdp 1.5.5 or newer can." },
+
+	/* A number and nothing else. */
+	{ -EPERM, NULL,
+	  "the kernel does not allow it: {error}.",
+	  "run it as root: sudo {self} …; in a container that needs --privileged." },
+	{ -ENODEV, NULL,
+	  "{dev} is gone, or its driver is.",
+	  "ip link shows the devices that there are." },
+	{ -EBUSY, NULL,
+	  "{dev} is taken by another program.",
+	  "see which with {self} --dev {dev} --list, and remove it with --unload-all." },
+	{ -EEXIST, NULL,
+	  "{dev} is taken by another program.",
+	  "see which with {self} --dev {dev} --list, and remove it with --unload-all." },
+	{ -ENOMEM, NULL,
+	  "there is not enough memory.",
+	  "where a container or a shell limits it, try again outside." },
+	{ -ENOSPC, NULL,
+	  "there is no room left on the device or in the file system.", "" },
+	{ -E2BIG, NULL,
+	  "ten programs are the most that libxdp's dispatcher takes on one device.",
+	  "remove one: {self} --dev {dev} --list, then --unload ID." },
+};
+/* clang-format on */
+
+static int line_length(const char *text)
+{
+	return strcspn(text, "\n");
+}
+
+/* Copies the line that a line of the log begins at, without its newline. */
+static char *copy_line(const char *line)
+{
+	return line ? strndup(line, line_length(line)) : NULL;
+}
+
+/* The verifier's sentence is the last line that is not a statistic. */
+static void find_reason(const char *log, const char *end, struct explained_log *out)
+{
+	const char *reason = log, *source = NULL, *line, *next;
+
+	for (line = log; line < end; line = next) {
+		next = line + line_length(line) + 1;
+		if (!strncmp(line, "; ", 2))
+			source = line + 2;
+		else if (*line != '\n' && strncmp(line, "processed ", 10))
+			reason = line;
+	}
+	out->reason = copy_line(reason);
+	out->source = copy_line(source);
+}
+
+/* The last lines of the log, in their order. */
+static char *copy_tail(const char *log, const char *end, int lines)
+{
+	const char *at = end;
+
+	while (at > log && !(at[-1] == '\n' && at < end && !--lines))
+		at--;
+	return strndup(at, end - at);
+}
+
+bool explain_log(const char *said, struct explained_log *out)
+{
+	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n";
+	const char *log = NULL, *end, *next = said;
+
+	while ((next = strstr(next, begin))) {
+		next += sizeof(begin) - 1;
+		log = next;
+	}
+	if (!log)
+		return false;
+	end = strstr(log, "-- END PROG LOAD LOG --") ?: log + strlen(log);
+	find_reason(log, end, out);
+	out->tail = copy_tail(log, end, 12);
+	return true;
+}
+
+void explain_log_free(struct explained_log *log)
+{
+	free(log->reason);
+	free(log->source);
+	free(log->tail);
+}
+
+static bool fits(const struct text *text, int err, const char *said)
+{
+	if (text->err && text->err != err)
+		return false;
+	return !text->said || strstr(said, text->said) || !strcmp(pr_names.mode, text->said);
+}
+
+static void append(char *out, size_t size, const char *text, int len)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, size - used, "%.*s", len, text);
+}
+
+/* What a {name} in a text stands for. */
+static const char *value_of(const char *name, int len, int err, const char *reason)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} values[] = {
+		{ "self", pr_names.self },   { "dev", pr_names.dev },
+		{ "prog", pr_names.prog },   { "file", pr_names.file },
+		{ "error", strerror(-err) }, { "kernel", pr_kernel_said() },
+		{ "reason", reason },
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (!strncmp(values[i].name, name, len) && !values[i].name[len])
+			return *values[i].value ? values[i].value : strerror(-err);
+	return "";
+}
+
+static void fill_in(char *out, size_t size, const char *text, int err, const char *reason)
+{
+	*out = '\0';
+	while (*text) {
+		int plain = strcspn(text, "{");
+		int name;
+
+		append(out, size, text, plain);
+		text += plain;
+		if (*text != '{')
+			break;
+		name = strcspn(++text, "}");
+		append(out, size, value_of(text, name, err, reason), size);
+		text += name + (text[name] == '}');
+	}
+}
+
+void explain(int err, const char *said, struct explained *out)
+{
+	static const struct text unknown = { .why = "{kernel}", .fix = "" };
+	const struct text *text = &unknown;
+	struct explained_log log = {};
+
+	if (err <= -__LIBBPF_ERRNO__START)
+		err = -ENOEXEC; /* libbpf's own numbers: it could not make sense of the file */
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && text == &unknown; i++)
+		if (fits(&texts[i], err, said))
+			text = &texts[i];
+	explain_log(said, &log);
+	fill_in(out->why, sizeof(out->why), text->why, err, log.reason ?: "");
+	fill_in(out->fix, sizeof(out->fix), text->fix, err, log.reason ?: "");
+	explain_log_free(&log);
+}

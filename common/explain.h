@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * explain: an error number and the libraries' words, in words for people.
+ *
+ * The texts stand in one table, in explain.c. A text may hold {dev}, {prog}, {file} and {self}
+ * (from pr_names), {error} (strerror) and {kernel} (the kernel's own sentence).
+ */
+#ifndef LAB_EXPLAIN_H
+#define LAB_EXPLAIN_H
+
+#include <stdbool.h>
+
+struct explained {
+	char why[512];
+	char fix[512]; /* "" where nothing better than the cause is known */
+};
+
+/* said: what the libraries printed since they were last asked for something, all of it. */
+void explain(int err, const char *said, struct explained *out);
+
+/* A verifier log taken apart: copies, to be released with explain_log_free(). */
+struct explained_log {
+	char *reason; /* the verifier's own sentence */
+	char *source; /* the line of C that it stopped at, or NULL */
+	char *tail; /* the last lines, in their order */
+};
+
+/* Finds the last verifier log in what the libraries said; false where there is none. */
+bool explain_log(const char *said, struct explained_log *log);
+
+void explain_log_free(struct explained_log *log);
+
+#endif /* LAB_EXPLAIN_H */

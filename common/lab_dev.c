@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Devices: their numbers, the right to touch them, and the routes that lead over them. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/rtnetlink.h>
+
+#include "lab_dev.h"
+#include "pr.h"
+
+int lab_ifindex(const char *dev)
+{
+	struct if_nameindex *all, *one;
+	int ifindex = if_nametoindex(dev);
+	char names[400] = "";
+
+	if (ifindex)
+		return ifindex;
+	all = if_nameindex();
+	for (one = all; one && one->if_index; one++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", one->if_name);
+	if (all)
+		if_freenameindex(all);
+	return pr_err_because(-ENODEV, pr_text("there are:%s", names),
+			      "ip link shows more of each; testenv.sh setup makes one to play with.",
+			      "there is no device %s here", dev);
+}
+
+int lab_check_root(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = {};
+
+	if (!syscall(SYS_capget, &head, caps) && caps[0].effective & (1 << CAP_SYS_ADMIN) &&
+	    caps[0].effective & (1 << CAP_NET_ADMIN))
+		return 0;
+	if (geteuid())
+		return pr_err_because(-EPERM, "only root may put programs into the kernel.",
+				      pr_text("sudo %s …", pr_names.self), "you are not root");
+	return pr_err_because(-EPERM,
+			      "this root has no power over the kernel: the capabilities\n"
+			      "CAP_SYS_ADMIN and CAP_NET_ADMIN are missing.",
+			      "in a container: start it with --privileged.",
+			      "root, but not enough");
+}
+
+/* ---- Routes. The kernel lists them, and the devices, over a netlink socket. ---- */
+
+typedef void (*take_message)(const struct nlmsghdr *msg, void *arg);
+
+static int read_dump(int fd, take_message take, void *arg)
+{
+	char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+	for (;;) {
+		ssize_t len = recv(fd, buf, sizeof(buf), 0);
+		struct nlmsghdr *msg = (struct nlmsghdr *)buf;
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0)
+			return len ? -errno : 0;
+		for (; NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len)) {
+			if (msg->nlmsg_type == NLMSG_DONE)
+				return 0;
+			if (msg->nlmsg_type == NLMSG_ERROR)
+				return ((struct nlmsgerr *)NLMSG_DATA(msg))->error;
+			take(msg, arg);
+		}
+	}
+}
+
+static int dump(int type, size_t body_size, take_message take, void *arg)
+{
+	struct {
+		struct nlmsghdr head;
+		char body[64]; /* all zero: any family, everything */
+	} request = {
+		.head = { .nlmsg_len = NLMSG_LENGTH(body_size),
+			  .nlmsg_type = type,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : read_dump(fd, take, arg);
+	close(fd);
+	return err;
+}
+
+static void sort_attributes(const struct rtattr *attr, int len, const struct rtattr **by_type,
+			    int max)
+{
+	memset(by_type, 0, sizeof(*by_type) * (max + 1));
+	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len))
+		if ((attr->rta_type & NLA_TYPE_MASK) <= max)
+			by_type[attr->rta_type & NLA_TYPE_MASK] = attr;
+}
+
+static int number_in(const struct rtattr *attr)
+{
+	return attr && RTA_PAYLOAD(attr) >= sizeof(int) ? *(const int *)RTA_DATA(attr) : 0;
+}
+
+/* A device and those above it: the bridge that it is a port of, the VLANs on it, ... */
+struct stack {
+	int ifindex[64];
+	int count;
+	bool grew;
+};
+
+static bool in_stack(const struct stack *stack, int ifindex)
+{
+	for (int i = 0; i < stack->count; i++)
+		if (stack->ifindex[i] == ifindex)
+			return true;
+	return false;
+}
+
+static void put_on_stack(struct stack *stack, int ifindex)
+{
+	if (!ifindex || in_stack(stack, ifindex) || stack->count == 64)
+		return;
+	stack->ifindex[stack->count++] = ifindex;
+	stack->grew = true;
+}
+
+static bool is_kind(const struct rtattr *linkinfo, const char *kind)
+{
+	const struct rtattr *info[IFLA_INFO_MAX + 1];
+
+	if (!linkinfo)
+		return false;
+	sort_attributes(RTA_DATA(linkinfo), RTA_PAYLOAD(linkinfo), info, IFLA_INFO_MAX);
+	return info[IFLA_INFO_KIND] && !strcmp(RTA_DATA(info[IFLA_INFO_KIND]), kind);
+}
+
+/* One device: if what it stands on is in the stack, so is it; if it is a port, so is its master. */
+static void stack_link(const struct nlmsghdr *msg, void *arg)
+{
+	const struct ifinfomsg *link = NLMSG_DATA(msg);
+	const struct rtattr *attr[IFLA_MAX + 1];
+	struct stack *stack = arg;
+
+	if (msg->nlmsg_type != RTM_NEWLINK)
+		return;
+	sort_attributes(IFLA_RTA(link), IFLA_PAYLOAD(msg), attr, IFLA_MAX);
+	if (in_stack(stack, link->ifi_index))
+		put_on_stack(stack, number_in(attr[IFLA_MASTER]));
+	/* A veth names its other end here, which is no device below it. */
+	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID] && !is_kind(attr[IFLA_LINKINFO], "veth") &&
+	    in_stack(stack, number_in(attr[IFLA_LINK])))
+		put_on_stack(stack, link->ifi_index);
+}
+
+struct found_route {
+	const struct stack *stack;
+	char text[200]; /* "" while none is found */
+};
+
+static void describe_route(struct found_route *found, const struct rtmsg *route,
+			   const struct rtattr *gateway, int table, int oif)
+{
+	char via[INET6_ADDRSTRLEN] = "", name[IF_NAMESIZE] = "?";
+
+	if (gateway)
+		inet_ntop(route->rtm_family, RTA_DATA(gateway), via, sizeof(via));
+	if_indextoname(oif, name);
+	snprintf(found->text, sizeof(found->text), "ip -%d route: default%s%s dev %s",
+		 route->rtm_family == AF_INET ? 4 : 6, *via ? " via " : "", via, name);
+	if (table != RT_TABLE_MAIN)
+		snprintf(found->text + strlen(found->text),
+			 sizeof(found->text) - strlen(found->text), " table %d", table);
+}
+
+static void look_at_hops(const struct rtattr *hops, struct found_route *found,
+			 const struct rtmsg *route, int table)
+{
+	const struct rtnexthop *hop = RTA_DATA(hops);
+	int len = RTA_PAYLOAD(hops);
+
+	while (RTNH_OK(hop, len) && !*found->text) {
+		if (in_stack(found->stack, hop->rtnh_ifindex))
+			describe_route(found, route, NULL, table, hop->rtnh_ifindex);
+		len -= NLMSG_ALIGN(hop->rtnh_len);
+		hop = RTNH_NEXT(hop);
+	}
+}
+
+static void look_at_route(const struct nlmsghdr *msg, void *arg)
+{
+	const struct rtmsg *route = NLMSG_DATA(msg);
+	const struct rtattr *attr[RTA_MAX + 1];
+	struct found_route *found = arg;
+	int table;
+
+	if (msg->nlmsg_type != RTM_NEWROUTE || route->rtm_dst_len || *found->text ||
+	    route->rtm_type != RTN_UNICAST ||
+	    (route->rtm_family != AF_INET && route->rtm_family != AF_INET6))
+		return;
+	sort_attributes(RTM_RTA(route), RTM_PAYLOAD(msg), attr, RTA_MAX);
+	table = attr[RTA_TABLE] ? number_in(attr[RTA_TABLE]) : route->rtm_table;
+	if (in_stack(found->stack, number_in(attr[RTA_OIF])))
+		describe_route(found, route, attr[RTA_GATEWAY], table, number_in(attr[RTA_OIF]));
+	if (attr[RTA_MULTIPATH])
+		look_at_hops(attr[RTA_MULTIPATH], found, route, table);
+}
+
+int lab_check_route(const char *dev, int ifindex)
+{
+	struct stack stack = { .ifindex = { ifindex }, .count = 1 };
+	struct found_route found = { .stack = &stack };
+	int err = 0;
+
+	do { /* devices may stand on each other in any order, several high */
+		stack.grew = false;
+		err = dump(RTM_GETLINK, sizeof(struct ifinfomsg), stack_link, &stack);
+	} while (!err && stack.grew);
+	if (!err)
+		err = dump(RTM_GETROUTE, sizeof(struct rtmsg), look_at_route, &found);
+	if (err)
+		return pr_err(err, "cannot find out which routes lead over %s", dev);
+	if (!*found.text)
+		return 0;
+	return pr_err_because(-EPERM,
+			      pr_text("this machine's way out leads over it (%s),\n"
+				      "and a program that drops packets there cuts you off.",
+				      found.text),
+			      pr_text("try it in a network made for it: testenv/testenv.sh setup\n"
+				      "or for a while, after which the kernel detaches: --for 30\n"
+				      "or, if you are sure: --force"),
+			      "not attaching to %s, for your safety", dev);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Programs held by a BPF link, and the small process behind --for that holds one. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+
+#include "lab_link.h"
+#include "pr.h"
+
+#define KEEPER_NAME "xdp-lab-for" /* what ps shows of the process behind --for */
+
+/* ---- Finding links ---- */
+
+static bool read_link(int fd, struct bpf_link_info *info)
+{
+	__u32 len = sizeof(*info);
+
+	memset(info, 0, len);
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, info, &len);
+}
+
+__u32 lab_find_link(int ifindex, __u32 prog_id)
+{
+	__u32 id = 0, found = 0;
+
+	while (!found && !bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info;
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (read_link(fd, &info) && info.type == BPF_LINK_TYPE_XDP &&
+		    info.prog_id == prog_id && info.xdp.ifindex == (__u32)ifindex)
+			found = id;
+		if (fd >= 0)
+			close(fd);
+	}
+	return found;
+}
+
+/* A process that has a descriptor of a link. */
+struct owner {
+	int pid; /* 0: none that can be seen from here */
+	char name[32];
+};
+
+static bool fd_is_link(const char *pid, const char *fd, __u32 link_id)
+{
+	char path[300], line[80];
+	bool found = false;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
+	info = fopen(path, "re");
+	if (!info)
+		return false;
+	while (!found && fgets(line, sizeof(line), info))
+		found = !strncmp(line, "link_id:", 8) && strtoul(line + 8, NULL, 10) == link_id;
+	fclose(info);
+	return found;
+}
+
+static bool has_link(const char *pid, __u32 link_id)
+{
+	char path[300], target[40];
+	bool found = false;
+	struct dirent *fd;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	fds = opendir(path);
+	while (!found && fds && (fd = readdir(fds))) {
+		ssize_t len = readlinkat(dirfd(fds), fd->d_name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		found = strstr(target, "bpf_link") && fd_is_link(pid, fd->d_name, link_id);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+static void read_name(struct owner *owner)
+{
+	char path[40];
+	FILE *comm;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", owner->pid);
+	comm = fopen(path, "re");
+	if (!comm || !fgets(owner->name, sizeof(owner->name), comm))
+		strcpy(owner->name, "?");
+	owner->name[strcspn(owner->name, "\n")] = '\0';
+	if (comm)
+		fclose(comm);
+}
+
+static struct owner find_owner(__u32 link_id)
+{
+	struct owner owner = {};
+	DIR *procs = opendir("/proc");
+	struct dirent *proc;
+
+	while (!owner.pid && procs && (proc = readdir(procs)))
+		if (isdigit(proc->d_name[0]) && has_link(proc->d_name, link_id))
+			owner.pid = strtol(proc->d_name, NULL, 10);
+	if (procs)
+		closedir(procs);
+	if (owner.pid)
+		read_name(&owner);
+	return owner;
+}
+
+/* ---- Taking a program from its link ---- */
+
+static int refuse_foreign(const struct lab_prog *prog, const struct owner *owner,
+			  const struct cli_args *args)
+{
+	const char *who =
+		"no process that can be seen from here holds it: a pin, or another container.";
+
+	if (owner->pid)
+		who = pr_text("it belongs to process %d (%s), which counts on it.", owner->pid,
+			      owner->name);
+	return pr_err_because(-EPERM,
+			      pr_text("link %u holds it, and is none of this lab's:\n%s",
+				      prog->holder_id, who),
+			      pr_text("end that process, or: %s --dev %s --unload %u --force",
+				      pr_names.self, args->dev, prog->id),
+			      "%s on %s is left alone", lab_describe(prog), args->dev);
+}
+
+int lab_detach_link(const struct lab_prog *prog, const struct cli_args *args)
+{
+	struct owner owner = find_owner(prog->holder_id);
+	int err = 0, fd;
+
+	if (strcmp(owner.name, KEEPER_NAME) && !args->force)
+		return refuse_foreign(prog, &owner, args);
+	fd = bpf_link_get_fd_by_id(prog->holder_id);
+	if (fd < 0 || bpf_link_detach(fd))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		return pr_err(err, "cannot detach link %u from %s", prog->holder_id, args->dev);
+	lab_report_detached(prog, args);
+	return 0;
+}
+
+/* ---- --for ---- */
+
+/* Loads without attaching; the program's descriptor, which the object owns. */
+static int load(struct xdp_program *prog)
+{
+	struct bpf_object *obj = xdp_program__bpf_obj(prog);
+	struct bpf_program *chosen;
+	int err;
+
+	chosen = bpf_object__find_program_by_name(obj, xdp_program__name(prog));
+	bpf_program__set_type(chosen, BPF_PROG_TYPE_XDP);
+	err = bpf_object__load(obj);
+	return err ?: bpf_program__fd(chosen);
+}
+
+static int create_link(int prog_fd, const struct cli_args *args)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+
+	if (args->mode == XDP_MODE_SKB)
+		opts.flags = XDP_FLAGS_SKB_MODE;
+	else if (args->mode == XDP_MODE_NATIVE)
+		opts.flags = XDP_FLAGS_DRV_MODE;
+	else if (args->mode == XDP_MODE_HW)
+		opts.flags = XDP_FLAGS_HW_MODE;
+	return bpf_link_create(prog_fd, args->ifindex, BPF_XDP, &opts);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts); /* goes on while the machine sleeps */
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Has somebody detached the link, or has the device gone? */
+static bool link_is_idle(int link_fd)
+{
+	struct bpf_link_info info;
+
+	return !read_link(link_fd, &info) || !info.xdp.ifindex;
+}
+
+/*
+ * The process behind --for. It needs nothing but the link: no terminal, no session, no network
+ * namespace, no directory. Whatever ends it closes the link, and with it the kernel detaches.
+ */
+static void keep_link(int link_fd, unsigned int seconds)
+{
+	const struct timespec nap = { .tv_nsec = 250 * 1000 * 1000 };
+	int null = open("/dev/null", O_RDWR), init_net;
+	double end = now() + seconds;
+
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	prctl(PR_SET_NAME, KEEPER_NAME);
+	init_net = open("/proc/1/ns/net", O_RDONLY);
+	if (init_net >= 0)
+		(void)setns(init_net, CLONE_NEWNET); /* so that ours can go when it is deleted */
+	if (chdir("/") || dup2(link_fd, 3) < 0)
+		_exit(1);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	syscall(SYS_close_range, 4, ~0U, 0);
+	while (now() < end && !link_is_idle(3))
+		nanosleep(&nap, NULL);
+	_exit(0);
+}
+
+static void report_end(int keeper, const struct cli_args *args)
+{
+	time_t end = time(NULL) + args->for_seconds;
+	char clock[40];
+
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&end));
+	pr_info("  ends by itself in %u s, at %s; sooner with: kill %d", args->for_seconds, clock,
+		keeper);
+}
+
+/* Leaves the keeper behind; once it is there, the link is its alone. */
+static int start_keeper(int link_fd, const struct cli_args *args)
+{
+	int pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		setsid();
+		keep_link(link_fd, args->for_seconds);
+	}
+	return pid;
+}
+
+int lab_attach_for(struct xdp_program *prog, const struct cli_args *args)
+{
+	int link_fd, keeper, prog_fd = load(prog);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	if (prog_fd < 0)
+		return pr_err(prog_fd, "cannot load %s", xdp_program__name(prog));
+	link_fd = create_link(prog_fd, args);
+	if (link_fd < 0)
+		return pr_err(link_fd, "cannot attach %s to %s", xdp_program__name(prog),
+			      args->dev);
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len)) {
+		err = pr_err(-errno, "cannot ask for the id of %s", xdp_program__name(prog));
+		goto out; /* closing the link detaches */
+	}
+	err = keeper = start_keeper(link_fd, args);
+	if (keeper < 0) {
+		pr_err(err, "cannot start the process that holds %s", xdp_program__name(prog));
+		goto out;
+	}
+	err = lab_report_attached(xdp_program__name(prog), info.id, args);
+	if (err)
+		kill(keeper, SIGTERM);
+	else
+		report_end(keeper, args);
+out:
+	close(link_fd);
+	return err;
+}

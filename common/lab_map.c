@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Maps: their shapes, and the places where they are pinned. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/magic.h>
+
+#include "lab_map.h"
+#include "lab_xdp.h"
+#include "pr.h"
+
+#define BPFFS "/sys/fs/bpf"
+
+static const char *describe_shape(__u32 type, __u32 key, __u32 value, __u32 entries)
+{
+	return pr_text("%s, keys of %u bytes, values of %u bytes, %u entries",
+		       libbpf_bpf_map_type_str(type) ?: "?", key, value, entries);
+}
+
+static bool is_shape(const struct bpf_map_info *info, const struct lab_map_shape *want)
+{
+	return info->type == want->type && info->key_size == want->key_size &&
+	       info->value_size == want->value_size && info->max_entries == want->max_entries;
+}
+
+bool lab_has_shape(int map_fd, const struct lab_map_shape *want)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(map_fd, &info, &len) && is_shape(&info, want);
+}
+
+int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
+		return pr_err(-errno, "cannot ask the kernel about %s", what);
+	if (is_shape(&info, want))
+		return 0;
+	return pr_err_because(-EINVAL,
+			      pr_text("it is:   %s\nwanted:  %s",
+				      describe_shape(info.type, info.key_size, info.value_size,
+						     info.max_entries),
+				      describe_shape(want->type, want->key_size, want->value_size,
+						     want->max_entries)),
+			      *what == '/' ? pr_text("if nobody needs it any more: rm %s", what) :
+					     "compile both sides again (make), and load again.",
+			      "%s (map id %u) has another shape than this program expects", what,
+			      info.id);
+}
+
+int lab_find_map(struct xdp_program *prog, const char *name, const struct lab_map_shape *want)
+{
+	int fd = bpf_object__find_map_fd_by_name(xdp_program__bpf_obj(prog), name);
+
+	if (fd < 0)
+		return pr_err_because(fd, "the program that was loaded has no such map.", NULL,
+				      "there is no map %s in %s", name, pr_names.file);
+	return lab_check_map(fd, name, want) ?: fd;
+}
+
+/* The name of the network namespace that we are in, as `ip netns` knows it; "" if it has none. */
+static const char *netns_name(void)
+{
+	struct dirent *entry;
+	struct stat ours, one;
+	const char *name = "";
+	DIR *dir;
+
+	if (stat("/proc/self/ns/net", &ours))
+		return "";
+	dir = opendir("/run/netns");
+	while (dir && !*name && (entry = readdir(dir)))
+		if (!fstatat(dirfd(dir), entry->d_name, &one, 0) && one.st_ino == ours.st_ino &&
+		    one.st_dev == ours.st_dev)
+			name = pr_text("%s", entry->d_name);
+	if (dir)
+		closedir(dir);
+	return name;
+}
+
+const char *lab_pin_dir(const char *dev)
+{
+	const char *env = netns_name();
+	static char path[300];
+	struct statfs fs;
+
+	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC) {
+		pr_err_because(
+			-ENOENT,
+			"pins live in a BPF file system, and none is mounted on " BPFFS ".",
+			"mount -t bpf bpf " BPFFS
+			"\n(in a shell of `ip netns exec`, leave it and use testenv.sh enter)",
+			"cannot reach the pins of %s", dev);
+		errno = ENOENT;
+		return NULL;
+	}
+	snprintf(path, sizeof(path), BPFFS "/%s%s%s", env, *env ? ":" : "", dev);
+	for (char *dot = path + sizeof(BPFFS); (dot = strchr(dot, '.'));)
+		*dot = ','; /* the BPF file system keeps names with dots to itself */
+	return path;
+}
+
+static bool prog_uses(__u32 prog_id, __u32 map_id)
+{
+	__u32 ids[64];
+	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (unsigned long)ids };
+	__u32 len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+	bool found = false;
+
+	if (fd < 0)
+		return false;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.nr_map_ids = 0;
+	close(fd);
+	for (__u32 i = 0; i < info.nr_map_ids && i < 64; i++)
+		found |= ids[i] == map_id;
+	return found;
+}
+
+bool lab_map_in_use(int map_fd, int ifindex)
+{
+	struct lab_prog progs[LAB_MAX_PROGS];
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int count = lab_programs(ifindex, progs);
+	bool found = false;
+
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
+		return false;
+	for (int i = 0; i < count; i++)
+		found |= prog_uses(progs[i].id, info.id);
+	return found;
+}

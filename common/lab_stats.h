@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Figures that are read again and again: the time between, the rates, and how they are printed. */
+#ifndef LAB_STATS_H
+#define LAB_STATS_H
+
+#include <stdbool.h>
+
+#include <linux/types.h>
+
+#include "cli.h"
+
+/* What was read at one moment. */
+struct lab_reading {
+	double time; /* seconds, from a clock that only goes forward */
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct lab_rate {
+	double period; /* the seconds that really lie between the two readings */
+	double pps;
+	double mbit; /* Mbit/s */
+};
+
+/* "XDP_PASS"; "XDP_UNKNOWN" past the last. */
+const char *lab_action_name(unsigned int action);
+
+/* The clock for lab_reading.time. */
+double lab_clock(void);
+
+/* Right also where a counter has wrapped, and where no time has passed. */
+struct lab_rate lab_rate_between(const struct lab_reading *before, const struct lab_reading *now);
+
+enum lab_figures {
+	LAB_PACKETS, /* the program counts packets only */
+	LAB_PACKETS_AND_BYTES,
+};
+
+/* One line for one action: text, or a JSON object. */
+void lab_print_figures(const struct cli_args *args, const char *action, enum lab_figures figures,
+		       const struct lab_reading *before, const struct lab_reading *now);
+
+/* From here on SIGINT and SIGTERM end lab_wait() instead of the process. */
+void lab_catch_signals(void);
+
+/*
+ * Waits args->interval. 0: go on; -EINTR: somebody wants us to stop; -ENODEV, after an error: the
+ * device has gone.
+ */
+int lab_wait(const struct cli_args *args);
+
+/* Says how long it goes on, before the first figures come. */
+void lab_say_how_it_ends(const struct cli_args *args);
+
+/* The last line: what stays on the device, and how to remove it with this program, or another. */
+void lab_say_what_stays(const struct cli_args *args, const char *loader);
+
+#endif /* LAB_STATS_H */

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Everything that the programs say; what the libraries say is kept until it is of use. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include "explain.h"
+#include "pr.h"
+
+enum pr_level pr_level = PR_NORMAL;
+bool pr_figures_only;
+struct pr_names pr_names = { .self = "", .dev = "", .prog = "", .file = "", .mode = "" };
+
+static char *kept; /* the libraries' messages, one after the other */
+static size_t kept_len;
+
+static void keep(const char *text, size_t len)
+{
+	char *more = realloc(kept, kept_len + len + 1);
+
+	if (!more)
+		return; /* out of memory: the error itself is still reported */
+	memcpy(more + kept_len, text, len + 1);
+	kept = more;
+	kept_len += len;
+}
+
+static int keep_message(const char *fmt, va_list ap)
+{
+	char *text;
+	int len = vasprintf(&text, fmt, ap);
+
+	if (len < 0)
+		return 0;
+	if (pr_level == PR_VERBOSE)
+		fprintf(stderr, "  %s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
+	keep(text, len);
+	free(text);
+	return len;
+}
+
+static int from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	return keep_message(fmt, ap);
+}
+
+static int from_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBXDP_DEBUG)
+		return 0;
+	return keep_message(fmt, ap);
+}
+
+void pr_keep_library_messages(void)
+{
+	libbpf_set_print(from_libbpf);
+	libxdp_set_print(from_libxdp);
+}
+
+const char *pr_kernel_said(void)
+{
+	static const char mark[] = "Kernel error message: ";
+	static char sentence[256];
+	const char *found = NULL, *next = kept;
+
+	while (next && (next = strstr(next, mark))) {
+		next += sizeof(mark) - 1;
+		found = next;
+	}
+	snprintf(sentence, sizeof(sentence), "%.*s", found ? (int)strcspn(found, "\n") : 0,
+		 found ? found : "");
+	return sentence;
+}
+
+void pr_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (pr_level == PR_QUIET)
+		return;
+	va_start(ap, fmt);
+	vfprintf(pr_figures_only ? stderr : stdout, fmt, ap);
+	va_end(ap);
+	fputc('\n', pr_figures_only ? stderr : stdout);
+}
+
+void pr_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("Note: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *pr_text(const char *fmt, ...)
+{
+	static char texts[8][512];
+	static unsigned int next;
+	char *text = texts[next++ % 8];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(texts[0]), fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+/* One labelled line, or several: later lines of the text are set in under the first. */
+static void print_labelled(const char *label, const char *text)
+{
+	if (!text || !*text)
+		return;
+	fprintf(stderr, "  %s ", label);
+	for (; *text; text++) {
+		fputc(*text, stderr);
+		if (*text == '\n')
+			fputs("       ", stderr);
+	}
+	fputc('\n', stderr);
+}
+
+/* The libraries' words, set in, without those that are known to mislead. */
+static void print_library_words(const char *said)
+{
+	while (said && *said) {
+		int len = strcspn(said, "\n");
+
+		if (len && !strstr(pr_text("%.*s", len, said), "ulimit"))
+			fprintf(stderr, "       | %.*s\n", len, said);
+		said += len + (said[len] == '\n');
+	}
+}
+
+static void print_error(const char *fmt, va_list ap)
+{
+	fflush(stdout); /* what was said before comes before */
+	fputs("Error: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+static void forget_library_words(void)
+{
+	free(kept);
+	kept = NULL;
+	kept_len = 0;
+}
+
+int pr_err(int err, const char *fmt, ...)
+{
+	struct explained_log log;
+	struct explained text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_error(fmt, ap);
+	va_end(ap);
+	explain(err, kept ?: "", &text);
+	print_labelled("why:", text.why);
+	if (kept && explain_log(kept, &log)) {
+		print_labelled("at: ", log.source);
+		print_labelled("fix:", text.fix);
+		fprintf(stderr, "  The end of the verifier's log (-v shows all of it):\n");
+		print_library_words(log.tail);
+		explain_log_free(&log);
+	} else {
+		print_labelled("fix:", text.fix);
+		if (pr_level != PR_VERBOSE && !*text.fix)
+			print_library_words(kept);
+	}
+	forget_library_words();
+	return err;
+}
+
+int pr_err_because(int err, const char *why, const char *fix, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_error(fmt, ap);
+	va_end(ap);
+	print_labelled("why:", why);
+	print_labelled("fix:", fix);
+	forget_library_words();
+	return err;
+}
