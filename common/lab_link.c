@@ -58,7 +58,7 @@ struct owner {
 
 static bool fd_is_link(const char *pid, const char *fd, __u32 link_id)
 {
-	char path[300], line[80];
+	char path[600], line[80];
 	bool found = false;
 	FILE *info;
 

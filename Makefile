@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds all lessons. Knows nothing of networks, of root, or of what the programs do.
+
+top := $(CURDIR)
+lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
+builds := $(addprefix build-,$(lessons))
+cleans := $(addprefix clean-,common $(lessons))
+
+.PHONY: all check tests clean distclean help $(lessons) common $(builds) $(cleans)
+
+all: $(builds) compile_commands.json
+
+ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+include config.mk
+config.mk: configure
+	./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURED)
+endif
+
+common: config.mk
+	@$(MAKE) --no-print-directory -C common
+
+# The shared code first, once; then the lessons side by side, which find it up to date.
+$(builds): build-%: common
+	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1
+
+# make LESSON
+$(lessons): %: build-%
+
+# What an editor needs to understand each file as its compiler does.
+compile_commands.json: config.mk common/flags.mk common/compile-commands Makefile
+	@./common/compile-commands $(lessons) >$@.tmp && mv $@.tmp $@
+
+tests: common
+	@$(MAKE) --no-print-directory -C tests
+
+check: all
+	@tests/run
+
+clean: $(cleans)
+	@rm -rf tests/.build
+$(cleans): clean-%:
+	@$(MAKE) --no-print-directory -C $* clean
+
+distclean: clean
+	@rm -f config.mk compile_commands.json
+
+help:
+	@echo 'make               all lessons (after ./configure, which it runs the first time)'
+	@echo 'make LESSON        one of: $(lessons)'
+	@echo 'make check         the tests, which need root'
+	@echo 'make clean         remove what make built'
+	@echo 'make distclean     ... and what ./configure found'
+	@echo 'In a lesson: make NAME_kern.ll and NAME_kern.s show LLVM code and BPF assembly.'
+	@echo 'With V=1 the commands are shown, with WERROR=1 a warning is an error.'

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How everything here is compiled, and how make shows it: one aligned line a file; V=1 the commands.
+
+warnings := -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
+
+# Loaders have nothing to be fast at: -O0 builds in half the time and suits a debugger. The tests
+# build with -O2, with which gcc finds more to warn of.
+USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(if $(WERROR),-O2,-O0) -g $(warnings) -Wmissing-prototypes \
+	      -I$(top)/common -I$(top)/headers $(LIBS_CFLAGS) $(SANITIZE) $(CFLAGS)
+USER_LIBS = $(LDFLAGS) $(LIBS) -lm
+
+# -g also makes BTF, the type information that the kernel and bpftool read. A program gets a ctx
+# whether it looks at it or not.
+KERN_CFLAGS = -target bpf -O2 -g $(warnings) -Wno-unused-parameter \
+	      -I$(top)/headers $(LIBS_CFLAGS) $(BPF_CFLAGS)
+
+ifeq ($(V),1)
+run = $(3)
+else ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+run = @$(3)
+else
+run = @printf '  %-6s %s\n' '$(1)' '$(patsubst $(top)/%,%,$(abspath $(2)))'; $(3)
+endif

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a lesson's Makefile includes after it has named what to build:
+#   PROGS  programs for user space; NAME is made of NAME_user.c, or of NAME.c
+#   KERNS  BPF objects; NAME makes NAME.o of NAME.c
+# Also: make NAME.ll (LLVM's intermediate code) and make NAME.s (BPF assembly) of each KERNS.
+# Dependencies on headers come from the compilers and lie, out of the way, in .build/.
+
+top := $(patsubst %/common/lesson.mk,%,$(abspath $(lastword $(MAKEFILE_LIST))))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all clean
+
+ifneq ($(MAKECMDGOALS),clean)
+include $(top)/config.mk
+$(top)/config.mk: $(top)/configure
+	cd $(top) && ./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURED)
+endif
+include $(top)/common/flags.mk
+
+liblab := $(top)/common/liblab.a
+
+all: $(PROGS) $(KERNS:=.o)
+
+# Built by a make of its own, unless the one at the top has just done so for all lessons.
+ifndef LIBLAB_IS_BUILT
+$(liblab): FORCE
+	@$(MAKE) --no-print-directory -C $(top)/common
+FORCE:
+endif
+
+source_of = $(firstword $(wildcard $(1)_user.c) $(1).c)
+
+define program
+$(1): $(call source_of,$(1)) $(liblab) | .build
+	$$(call run,CC,$(1),$$(CC) $$(USER_CFLAGS) -MMD -MP -MF .build/$(1).d -o $$@ $$< $$(liblab) $$(USER_LIBS))
+endef
+$(foreach prog,$(PROGS),$(eval $(call program,$(prog))))
+
+$(KERNS:=.o): %.o: %.c | .build
+	$(call run,BPF,$@,$(CLANG) $(KERN_CFLAGS) -MMD -MP -MF .build/$*.d -c -o $@ $<)
+%.ll: %.c
+	$(call run,LLVM,$@,$(CLANG) $(KERN_CFLAGS) -emit-llvm -S -o $@ $<)
+%.s: %.c
+	$(call run,ASM,$@,$(CLANG) $(KERN_CFLAGS) -S -o $@ $<)
+
+.build:
+	@mkdir -p $@
+
+clean:
+	$(call run,CLEAN,$(notdir $(CURDIR)),rm -rf .build $(PROGS) $(foreach kern,$(KERNS),$(kern).o $(kern).ll $(kern).s))
+
+-include $(wildcard .build/*.d)
