@@ -13,7 +13,7 @@ all: $(builds) compile_commands.json
 ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
 include config.mk
 config.mk: configure
-	./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURED)
+	./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURE_ARGS)
 endif
 
 common: config.mk

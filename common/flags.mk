@@ -12,7 +12,7 @@ USER_LIBS = $(LDFLAGS) $(LIBS) -lm
 # -g also makes BTF, the type information that the kernel and bpftool read. A program gets a ctx
 # whether it looks at it or not.
 KERN_CFLAGS = -target bpf -O2 -g $(warnings) -Wno-unused-parameter \
-	      -I$(top)/headers $(LIBS_CFLAGS) $(BPF_CFLAGS)
+	      -I$(top)/headers $(LIBS_CFLAGS) $(BPF_INCLUDES)
 
 ifeq ($(V),1)
 run = $(3)

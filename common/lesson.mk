@@ -15,7 +15,7 @@ top := $(patsubst %/common/lesson.mk,%,$(abspath $(lastword $(MAKEFILE_LIST))))
 ifneq ($(MAKECMDGOALS),clean)
 include $(top)/config.mk
 $(top)/config.mk: $(top)/configure
-	cd $(top) && ./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURED)
+	cd $(top) && ./configure $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-q) $(CONFIGURE_ARGS)
 endif
 include $(top)/common/flags.mk
 
