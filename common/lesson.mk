@@ -22,6 +22,7 @@ include $(top)/common/flags.mk
 liblab := $(top)/common/liblab.a
 
 all: $(PROGS) $(KERNS:=.o)
+	@:
 
 # Built by a make of its own, unless the one at the top has just done so for all lessons.
 ifndef LIBLAB_IS_BUILT
