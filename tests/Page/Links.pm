@@ -198,9 +198,7 @@ sub flush_left {
 		s/\s+$//;
 	}
 	my ($least) = sort { $a <=> $b } map { /^( *)\S/ ? length $1 : () } @lines;
-	$least //= 0;
-	s/^ {0,$least}// for @lines;
-	return @lines;
+	return map { Page::Read::unindent($_, $least // 0) } @lines;
 }
 
 1;

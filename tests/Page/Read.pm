@@ -49,8 +49,7 @@ sub find_blocks {
 				$open = undef;
 				next;
 			}
-			(my $text = $line) =~ s/^ {0,$open->{indent}}//;
-			push @{ $open->{body} }, [$n, $text];
+			push @{ $open->{body} }, [$n, unindent($line, $open->{indent})];
 			next;
 		}
 		my $left = $line;
@@ -67,6 +66,13 @@ sub find_blocks {
 		push @{ $page->{prose} }, [$n, $left];
 	}
 	complain($page, $open->{line}, 'this block is never closed') if $open;
+}
+
+# A line without its first blanks, N at most. (In Perl 5.36 / {0,0}/ takes a blank off a UTF-8 string.)
+sub unindent {
+	my ($line, $n) = @_;
+	my ($blanks) = $line =~ /^( *)/;
+	return substr $line, length $blanks < $n ? length $blanks : $n;
 }
 
 sub check_attributes {
