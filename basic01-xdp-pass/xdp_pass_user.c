@@ -82,7 +82,7 @@ out:
 	return err;
 }
 
-static int load_and_attach(const struct cli_args *args)
+static int load_and_attach(struct cli_args *args)
 {
 	struct bpf_object *obj;
 	int err;
@@ -112,8 +112,9 @@ static int detach(const struct lab_prog *attached, const struct cli_args *args)
 
 	/* Everything in the kernel's BPF world has an id, by which others find it too. */
 	prog = xdp_program__from_id(attached->id);
-	if (!prog)
-		return pr_err(-errno, "cannot find %s", lab_describe(attached));
+	err = libxdp_get_error(prog);
+	if (err)
+		return pr_err(err, "cannot find %s", lab_describe(attached));
 
 	/*
 	 * From the device, or out of the dispatcher's chain: libxdp sees which. The mode has to be

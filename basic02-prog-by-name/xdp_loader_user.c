@@ -52,7 +52,7 @@ static struct xdp_program *choose(struct bpf_object *obj, const struct cli_args 
 	return prog;
 }
 
-static int load_and_attach(const struct cli_args *args)
+static int load_and_attach(struct cli_args *args)
 {
 	struct xdp_program *prog;
 	struct bpf_object *obj;
@@ -77,7 +77,7 @@ static int list(const struct cli_args *args)
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(args->ifindex);
 	struct xdp_program *one = NULL;
 
-	if (!mp || xdp_multiprog__is_legacy(mp)) {
+	if (libxdp_get_error(mp) || xdp_multiprog__is_legacy(mp)) {
 		xdp_multiprog__close(mp);
 		return lab_list(args); /* one or none: nothing to walk along */
 	}
@@ -109,8 +109,9 @@ static int detach(const struct lab_prog *attached, const struct cli_args *args)
 		return lab_detach(attached, args);
 
 	mp = xdp_multiprog__get_from_ifindex(args->ifindex);
-	if (!mp)
-		return pr_err(-errno, "cannot ask about %s", args->dev);
+	err = libxdp_get_error(mp);
+	if (err)
+		return pr_err(err, "cannot ask about %s", args->dev);
 	do
 		one = xdp_multiprog__next_prog(one, mp);
 	while (one && xdp_program__id(one) != attached->id);

@@ -93,7 +93,7 @@ static int show_stats(int map_fd, const struct cli_args *args)
 	return err;
 }
 
-static int load_and_stats(const struct cli_args *args)
+static int load_and_stats(struct cli_args *args)
 {
 	struct xdp_program *prog;
 	int map_fd, err;

@@ -86,7 +86,7 @@ static int pin_map(int map_fd, const struct pin *pin)
 	return 0;
 }
 
-static int load_and_pin(const struct cli_args *args)
+static int load_and_pin(struct cli_args *args)
 {
 	struct xdp_program *prog;
 	struct pin pin;

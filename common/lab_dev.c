@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 #include "lab_dev.h"
@@ -165,6 +166,7 @@ static void stack_link(const struct nlmsghdr *msg, void *arg)
 
 struct found_route {
 	const struct stack *stack;
+	bool next_hop_here; /* some nexthop object (ip nexthop) leads over the stack */
 	char text[200]; /* "" while none is found */
 };
 
@@ -214,6 +216,22 @@ static void look_at_route(const struct nlmsghdr *msg, void *arg)
 		describe_route(found, route, attr[RTA_GATEWAY], table, number_in(attr[RTA_OIF]));
 	if (attr[RTA_MULTIPATH])
 		look_at_hops(attr[RTA_MULTIPATH], found, route, table);
+	/* The kernel may name nothing but a nexthop object, alone or of a group: any is suspect. */
+	if (attr[RTA_NH_ID] && !attr[RTA_OIF] && !attr[RTA_MULTIPATH] && found->next_hop_here)
+		describe_route(found, route, NULL, table, found->stack->ifindex[0]);
+}
+
+static void look_at_nexthop(const struct nlmsghdr *msg, void *arg)
+{
+	const struct nhmsg *hop = NLMSG_DATA(msg);
+	const struct rtattr *attr[NHA_MAX + 1];
+	struct found_route *found = arg;
+
+	if (msg->nlmsg_type != RTM_NEWNEXTHOP)
+		return;
+	sort_attributes((const struct rtattr *)((const char *)hop + NLMSG_ALIGN(sizeof(*hop))),
+			NLMSG_PAYLOAD(msg, sizeof(*hop)), attr, NHA_MAX);
+	found->next_hop_here |= in_stack(found->stack, number_in(attr[NHA_OIF]));
 }
 
 int lab_check_route(const char *dev, int ifindex)
@@ -226,6 +244,8 @@ int lab_check_route(const char *dev, int ifindex)
 		stack.grew = false;
 		err = dump(RTM_GETLINK, sizeof(struct ifinfomsg), stack_link, &stack);
 	} while (!err && stack.grew);
+	if (!err)
+		err = dump(RTM_GETNEXTHOP, sizeof(struct nhmsg), look_at_nexthop, &found);
 	if (!err)
 		err = dump(RTM_GETROUTE, sizeof(struct rtmsg), look_at_route, &found);
 	if (err)

@@ -130,7 +130,7 @@ int lab_programs(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
 		if (err)
 			return err;
 		mp = id ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
-		if (mp && !xdp_multiprog__is_legacy(mp))
+		if (id && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
 			count = fill_from_dispatcher(progs, mp);
 		else
 			count = fill_from_query(progs, ifindex);
@@ -227,7 +227,19 @@ static int refuse_second(const struct lab_prog *first, const struct cli_args *ar
 			      "%s is taken: %s is attached there", args->dev, lab_describe(first));
 }
 
-int lab_check_attach(const struct cli_args *args)
+static int refuse_other_mode(const struct lab_prog *first, const struct cli_args *args)
+{
+	return pr_err_because(
+		-EBUSY,
+		pr_text("%s is attached in %s mode, and a device has one mode at a time.",
+			first->name, lab_mode_name(first->mode)),
+		pr_text("join it without naming a mode, or remove it first:\n"
+			"%s --dev %s --unload-all",
+			pr_names.self, args->dev),
+		"cannot attach to %s in %s mode", args->dev, lab_mode_name(args->mode));
+}
+
+int lab_check_attach(struct cli_args *args)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 	int count, err = lab_check_root();
@@ -241,6 +253,10 @@ int lab_check_attach(const struct cli_args *args)
 		return pr_err(count, "cannot see what runs on %s", args->dev);
 	if (count && (progs[0].holder != LAB_HELD_BY_DISPATCHER || args->for_seconds))
 		return refuse_second(&progs[0], args);
+	if (count && args->mode != XDP_MODE_UNSPEC && args->mode != progs[0].mode)
+		return refuse_other_mode(&progs[0], args);
+	if (count)
+		args->mode = progs[0].mode; /* that of the dispatcher, which it is going to join */
 	/* Else libxdp would find out by itself, at several times the cost. */
 	if (!lab_can_share())
 		setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
@@ -523,7 +539,9 @@ int lab_detach(const struct lab_prog *attached, const struct cli_args *args)
 	if (attached->holder == LAB_HELD_BY_LINK)
 		return lab_detach_link(attached, args);
 	prog = xdp_program__from_id(attached->id);
-	err = prog ? xdp_program__detach(prog, args->ifindex, attached->mode, 0) : -errno;
+	err = libxdp_get_error(prog);
+	if (!err)
+		err = xdp_program__detach(prog, args->ifindex, attached->mode, 0);
 	if (err)
 		pr_err(err, "cannot detach %s from %s", lab_describe(attached), args->dev);
 	else
@@ -583,7 +601,7 @@ static int which_one(const struct lab_prog *progs, int count, struct cli_args *a
 static int detach_dispatcher(const struct lab_prog *progs, int count, const struct cli_args *args)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(args->ifindex);
-	int err = mp ? xdp_multiprog__detach(mp) : -errno;
+	int err = libxdp_get_error(mp) ?: xdp_multiprog__detach(mp);
 
 	xdp_multiprog__close(mp);
 	if (err)

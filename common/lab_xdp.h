@@ -52,8 +52,9 @@ int lab_list(const struct cli_args *args);
 /*
  * May a program be attached now? Not without root, not where it would cut the machine off
  * (unless forced), not where another program owns the device. To be asked before lab_open().
+ * Where programs share the device already, args->mode becomes theirs.
  */
-int lab_check_attach(const struct cli_args *args);
+int lab_check_attach(struct cli_args *args);
 
 /* Opens args->filename with libbpf, once it is sure that it is a BPF object; NULL after an error. */
 struct bpf_object *lab_open_file(const struct cli_args *args);

@@ -31,6 +31,15 @@ static void keep(const char *text, size_t len)
 	kept_len += len;
 }
 
+/* How the libraries go about it: for those who asked, and never the reason of an error. */
+static int show_detail(const char *fmt, va_list ap)
+{
+	if (pr_level != PR_VERBOSE)
+		return 0;
+	fputs("  ", stderr);
+	return vfprintf(stderr, fmt, ap);
+}
+
 static int keep_message(const char *fmt, va_list ap)
 {
 	char *text;
@@ -48,14 +57,14 @@ static int keep_message(const char *fmt, va_list ap)
 static int from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	if (level == LIBBPF_DEBUG)
-		return 0;
+		return show_detail(fmt, ap);
 	return keep_message(fmt, ap);
 }
 
 static int from_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
 {
 	if (level == LIBXDP_DEBUG)
-		return 0;
+		return show_detail(fmt, ap);
 	return keep_message(fmt, ap);
 }
 
