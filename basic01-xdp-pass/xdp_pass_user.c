@@ -112,7 +112,7 @@ static int detach(const struct lab_prog *attached, const struct cli_args *args)
 
 	/* Everything in the kernel's BPF world has an id, by which others find it too. */
 	prog = xdp_program__from_id(attached->id);
-	err = libxdp_get_error(prog);
+	err = libxdp_get_error(prog); /* this pointer says why it is none: it is never NULL */
 	if (err)
 		return pr_err(err, "cannot find %s", lab_describe(attached));
 
