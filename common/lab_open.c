@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* An object file, and the one program in it that is meant. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "lab_xdp.h"
+#include "pr.h"
+
+/* Is this a whole ELF file for BPF? libbpf's own words for what is not are hard to read. */
+static int check_file(const char *path)
+{
+	Elf64_Ehdr head;
+	struct stat st;
+	ssize_t len = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, &st)) {
+		int err = -errno;
+
+		return pr_err_because(err, strerror(-err),
+				      errno == ENOENT ?
+					      "is the name right? `make` builds a lesson's "
+					      "objects." :
+					      NULL,
+				      "cannot open %s", path);
+	}
+	if (S_ISREG(st.st_mode))
+		len = pread(fd, &head, sizeof(head), 0);
+	close(fd);
+	if (!S_ISREG(st.st_mode))
+		return pr_err_because(-EINVAL, "that is no regular file.",
+				      "name an object file, such as xdp_pass_kern.o",
+				      "cannot use %s", path);
+	if (len == sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG) &&
+	    head.e_machine == EM_BPF)
+		return 0;
+	return pr_err_because(-ENOEXEC,
+			      st.st_size ? "that is no BPF object file: clang -target bpf "
+					   "makes them." :
+					   "the file is empty.",
+			      "`make` builds a lesson's objects.", "cannot use %s", path);
+}
+
+static bool is_xdp(struct bpf_program *prog)
+{
+	enum bpf_prog_type type = bpf_program__type(prog);
+
+	/* The older style names the section as it likes, so that libbpf knows no type. */
+	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_UNSPEC;
+}
+
+/* "there are: a b", the XDP programs in an object, or their sections. */
+static const char *list_names(struct bpf_object *obj, bool sections)
+{
+	struct bpf_program *prog;
+	const char *names = "";
+
+	bpf_object__for_each_program(prog, obj)
+		if (is_xdp(prog))
+			names = pr_text("%s %s", names,
+					sections ? bpf_program__section_name(prog) :
+						   bpf_program__name(prog));
+	return *names ? pr_text("there are:%s", names) : "no XDP program is in there.";
+}
+
+bool lab_is_chosen(struct bpf_program *prog, const struct cli_args *args)
+{
+	if (args->progsec)
+		return !strcmp(bpf_program__section_name(prog), args->progsec);
+	if (args->progname)
+		return !strcmp(bpf_program__name(prog), args->progname);
+	return is_xdp(prog);
+}
+
+int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fits,
+		     const struct cli_args *args)
+{
+	const char *name = args->progsec ?: args->progname;
+	const char *what = args->progsec ? "section" : "program";
+
+	if (fits == 1 && is_xdp(chosen))
+		return 0;
+	if (fits == 1)
+		return pr_err_because(-EINVAL,
+				      pr_text("its section, %s, says that it is for something else.",
+					      bpf_program__section_name(chosen)),
+				      pr_text("XDP programs: %s", list_names(obj, false)),
+				      "%s in %s is no XDP program", bpf_program__name(chosen),
+				      pr_names.file);
+	if (fits)
+		return pr_err_because(-EINVAL, list_names(obj, false),
+				      "choose one with --progname NAME.", "which program of %s?",
+				      pr_names.file);
+	return pr_err_because(-ENOENT, list_names(obj, args->progsec != NULL), NULL,
+			      "there is no %s %s in %s", what, name ?: "for XDP", pr_names.file);
+}
+
+struct xdp_program *lab_choose(struct bpf_object *obj, const struct cli_args *args)
+{
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = obj);
+	struct bpf_program *one, *chosen = NULL;
+	struct xdp_program *prog;
+	int fits = 0;
+
+	bpf_object__for_each_program(one, obj) {
+		bool fit = lab_is_chosen(one, args);
+
+		bpf_program__set_autoload(one, fit);
+		chosen = fit ? one : chosen;
+		fits += fit;
+	}
+	errno = ENOENT;
+	if (lab_check_choice(obj, chosen, fits, args))
+		return NULL;
+	opts.prog_name = bpf_program__name(chosen);
+	prog = xdp_program__create(&opts);
+	if (!prog)
+		pr_err(-errno, "cannot use %s of %s", opts.prog_name, pr_names.file);
+	return prog;
+}
+
+/* What libbpf does with a file, up to the kernel; whatever comes of it ends with this process. */
+static void try_file(const struct cli_args *args)
+{
+	const struct rlimit no_core = {};
+	struct bpf_program *one;
+	struct bpf_object *obj;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm(20);
+	obj = bpf_object__open_file(args->filename, NULL);
+	if (!obj)
+		_exit(0); /* an error that is told is a good one: it will be told again */
+	bpf_object__for_each_program(one, obj) {
+		bpf_program__set_autoload(one, lab_is_chosen(one, args));
+		bpf_program__set_type(one, BPF_PROG_TYPE_XDP);
+	}
+	bpf_object__load(obj);
+	_exit(0);
+}
+
+/*
+ * libbpf trusts its input: of a thousand damaged files some make it read where nothing is. What
+ * has not been made here is tried in a process of its own first.
+ */
+static int check_by_trial(const struct cli_args *args)
+{
+	int pid, status = 0;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		pr_level = PR_QUIET;
+		try_file(args);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return pr_err(-errno, "cannot try %s out", args->filename);
+	if (!WIFSIGNALED(status))
+		return 0;
+	return pr_err_because(-ENOEXEC,
+			      pr_text("it is damaged: libbpf stumbles over it (%s).",
+				      strsignal(WTERMSIG(status))),
+			      "make it again from its source.", "cannot use %s", args->filename);
+}
+
+struct bpf_object *lab_open_file(const struct cli_args *args)
+{
+	struct bpf_object *obj;
+	int err = check_file(args->filename);
+
+	if (!err && !args->own_file)
+		err = check_by_trial(args);
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	obj = bpf_object__open_file(args->filename, NULL);
+	if (!obj) {
+		err = errno;
+		pr_err(-err, "cannot read %s", args->filename);
+		errno = err;
+	}
+	return obj;
+}
+
+struct xdp_program *lab_open(const struct cli_args *args)
+{
+	struct bpf_object *obj = lab_open_file(args);
+	struct xdp_program *prog = obj ? lab_choose(obj, args) : NULL;
+
+	if (obj && !prog)
+		bpf_object__close(obj);
+	return prog;
+}
+
+void lab_close(struct xdp_program *prog)
+{
+	struct bpf_object *obj;
+
+	if (!prog)
+		return;
+	obj = xdp_program__bpf_obj(prog);
+	xdp_program__close(prog); /* not the object, which was ours */
+	bpf_object__close(obj);
+}
