@@ -37,7 +37,7 @@ sub links {
 	my ($page) = @_;
 	my (@targets, @used, %defined);
 	my @prose = map { [@$_] } @{ $page->{prose} };
-	s/(`+)(?:(?!`).)+?\1/`code`/g for map { $_->[1] } @prose;
+	$_->[1] =~ s/(`+)(?:(?!`).)+?\1/code/g for @prose;
 	my $text = join "\n", map { "\x00$_->[0]\x01$_->[1]" } @prose; # a link may go over two lines
 	my $line = sub { (my $before = substr $text, 0, shift) =~ /.*\x00(\d+)\x01/s ? $1 : 1 };
 	if ($text =~ s/(\x01) {0,3}\[([^\]\x00]+)\]:[ \t]*<?([^\s>\x00]+)>?[^\x00]*/$1\x02$2\x02$3/g) {
