@@ -57,7 +57,7 @@ static bool is_xdp(struct bpf_program *prog)
 	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_UNSPEC;
 }
 
-/* "there are: a b", the XDP programs in an object, or their sections. */
+/* "XDP programs in there: a b", or their sections. */
 static const char *list_names(struct bpf_object *obj, bool sections)
 {
 	struct bpf_program *prog;
@@ -68,7 +68,9 @@ static const char *list_names(struct bpf_object *obj, bool sections)
 			names = pr_text("%s %s", names,
 					sections ? bpf_program__section_name(prog) :
 						   bpf_program__name(prog));
-	return *names ? pr_text("there are:%s", names) : "no XDP program is in there.";
+	if (!*names)
+		return "what is in there is for something else, say its sections.";
+	return pr_text("XDP %s in there:%s", sections ? "sections" : "programs", names);
 }
 
 bool lab_is_chosen(struct bpf_program *prog, const struct cli_args *args)
@@ -92,9 +94,8 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 		return pr_err_because(-EINVAL,
 				      pr_text("its section, %s, says that it is for something else.",
 					      bpf_program__section_name(chosen)),
-				      pr_text("XDP programs: %s", list_names(obj, false)),
-				      "%s in %s is no XDP program", bpf_program__name(chosen),
-				      pr_names.file);
+				      list_names(obj, false), "%s in %s is no XDP program",
+				      bpf_program__name(chosen), pr_names.file);
 	if (fits)
 		return pr_err_because(-EINVAL, list_names(obj, false),
 				      "choose one with --progname NAME.", "which program of %s?",
