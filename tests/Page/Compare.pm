@@ -16,11 +16,11 @@ use constant {
 	ANY   => '…',
 };
 
-# new(FILE): reads the patterns. Each is a kind and a regular expression, whose groups are the values.
-# `=kind` also says that within a page, one value stands for one value.
+# new(FILE): reads the patterns. Each is a kind and a regular expression, whose groups are the
+# values. `=kind` also says that within a page, one value stands for one value.
 sub new {
 	my ($class, $file) = @_;
-	my $self = { kinds => [], number => {}, steady => {}, patterns => [], seen => {}, back => {} };
+	my $self = { number => {}, steady => {}, patterns => [], seen => {}, back => {} };
 	open my $fh, '<:encoding(UTF-8)', $file or die "cannot read $file: $!\n";
 	while (my $line = <$fh>) {
 		chomp $line;
@@ -28,14 +28,17 @@ sub new {
 		$line =~ /^(=?)([a-z]+)\s+(\S.*)$/ or die "$file:$.: not 'kind regex'\n";
 		my ($steady, $kind) = ($1, $2);
 		my $regex = eval { qr/$3/ } or die "$file:$.: $@";
-		if (!exists $self->{number}{$kind}) {
-			$self->{number}{$kind} = @{ $self->{kinds} };
-			push @{ $self->{kinds} }, $kind;
-		}
+		$self->{number}{$kind} //= keys %{ $self->{number} };
 		$self->{steady}{$kind} = 1 if $steady;
 		push @{ $self->{patterns} }, [$kind, $regex];
 	}
 	return bless $self, $class;
+}
+
+# The first of the characters that stand for values of a kind.
+sub first {
+	my ($self, $kind) = @_;
+	return FIRST + $self->{number}{$kind} * ROOM;
 }
 
 # mask(LINE): the line with a private character for each value, and { CHARACTER => [KIND, VALUE] }.
@@ -48,10 +51,11 @@ sub mask {
 		my ($kind, $regex) = @$_;
 		my $from = 0;
 		while (pos($line) = $from, $line =~ /$regex/g) {
-			my @spans = grep { defined $_->[0] && $_->[0] < $_->[1] } map { [$-[$_], $+[$_]] } 1 .. $#-;
+			my @spans = map { [$-[$_], $+[$_]] }
+				grep { defined $-[$_] && $-[$_] < $+[$_] } 1 .. $#-;
 			my $end = $+[0] == $-[0] ? $+[0] + 1 : $+[0];
-			for my $span (reverse @spans) { # from the right: what is left of it stays in place
-				my $char = chr FIRST + $self->{number}{$kind} * ROOM + $count{$kind}++;
+			for my $span (reverse @spans) { # from the right: the others stay in place
+				my $char = chr $self->first($kind) + $count{$kind}++;
 				my $length = $span->[1] - $span->[0];
 				$value{$char} = [$kind, substr $line, $span->[0], $length, $char];
 				$end += 1 - $length;
@@ -73,7 +77,7 @@ sub expected {
 	my ($regex, @values) = ('');
 	for my $char (split //, $line) {
 		if ($value->{$char}) {
-			my $first = FIRST + $self->{number}{ $value->{$char}[0] } * ROOM;
+			my $first = $self->first($value->{$char}[0]);
 			$regex .= sprintf '([\x{%x}-\x{%x}])', $first, $first + ROOM - 1;
 			push @values, $value->{$char};
 		} else {
@@ -93,7 +97,8 @@ sub came {
 # The values that this pair of lines puts side by side, as [KIND, PAGE'S, CAME]; undef: they differ.
 sub pairs {
 	my ($self, $want, $got) = @_;
-	my @chars = ($want->{squeeze} ? $got->{squeezed} : $got->{line}) =~ $want->{regex} or return;
+	my $line = $want->{squeeze} ? $got->{squeezed} : $got->{line};
+	my @chars = $line =~ $want->{regex} or return;
 	my $n = 0;
 	return [map { [@$_, $got->{values}{ $chars[$n++] }[1]] } @{ $want->{values} }];
 }
@@ -179,8 +184,8 @@ sub translate {
 }
 
 # align(WANT, GOT): the cheapest way to make one of the other, as [OP, WANT or undef, GOT or undef]
-# with OP one of = (equal), ~ (changed), - (missing), + (extra), '.' (covered by a line …, or the line
-# … itself, then GOT is undef); and how many lines differ.
+# with OP one of = (equal), ~ (changed), - (missing), + (extra), '.' (covered by a line …, or that
+# line itself, then GOT is undef); and how many lines differ.
 sub align {
 	my ($self, $want, $got) = @_;
 	my ($n, $m) = (scalar @$want, scalar @$got);
@@ -189,7 +194,7 @@ sub align {
 	for my $i (reverse 0 .. $n - 1) {
 		my $w = $want->[$i];
 		for my $j (reverse 0 .. $m) {
-			my @ways = $w->{any} ? (['.', $cost[$i + 1][$j]]) : (['-', 1 + $cost[$i + 1][$j]]);
+			my @ways = [$w->{any} ? '.' : '-', !$w->{any} + $cost[$i + 1][$j]];
 			if ($j < $m && $w->{any}) {
 				unshift @ways, ['>', $cost[$i][$j + 1]];
 			} elsif ($j < $m) {
@@ -197,7 +202,7 @@ sub align {
 				unshift @ways, [$same ? '=' : '~', $cost[$i + 1][$j + 1] + !$same];
 				push @ways, ['+', 1 + $cost[$i][$j + 1]];
 			}
-			my ($best) = sort { $a->[1] <=> $b->[1] } @ways; # stable: the first of the cheapest
+			my ($best) = sort { $a->[1] <=> $b->[1] } @ways; # the first of the cheapest
 			($op[$i][$j], $cost[$i][$j]) = @$best;
 		}
 	}

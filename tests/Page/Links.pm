@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What can be checked about a page without running anything: that its links inside the repository lead
-# somewhere, and that the code it quotes stands in the file it names.
+# What can be checked about a page without running anything: that its links inside the repository
+# lead somewhere, and that the code it quotes stands in the file it names.
 
 package Page::Links;
 
@@ -12,7 +12,7 @@ use Cwd qw(realpath);
 use File::Basename qw(dirname);
 use Page::Read;
 
-# --- links ---------------------------------------------------------------------------------------------
+# --- links ---
 
 # broken(PAGE, TREE): a line for each link that leads nowhere.
 sub broken {
@@ -27,24 +27,23 @@ sub broken {
 	for (@$used) {
 		my ($line, $label) = @$_;
 		next if $defined->{ lc $label };
-		push @broken, "$page->{name}:$line: [$label]: nothing on this page says where it leads";
+		push @broken, "$page->{name}:$line: [$label]: no line says where it leads";
 	}
 	return @broken;
 }
 
-# All links of a page as [LINE, TARGET]; the labels used as [LINE, LABEL]; the labels that are defined.
+# All links of a page as [LINE, TARGET]; the labels used, as [LINE, LABEL]; the labels defined.
 sub links {
 	my ($page) = @_;
 	my (@targets, @used, %defined);
 	my @prose = map { [@$_] } @{ $page->{prose} };
 	$_->[1] =~ s/(`+)(?:(?!`).)+?\1/code/g for @prose;
-	my $text = join "\n", map { "\x00$_->[0]\x01$_->[1]" } @prose; # a link may go over two lines
+	# In one piece, as a link may go over two lines; each line begins with its number.
+	my $text = join "\n", map { "\x00$_->[0]\x01$_->[1]" } @prose;
 	my $line = sub { (my $before = substr $text, 0, shift) =~ /.*\x00(\d+)\x01/s ? $1 : 1 };
-	if ($text =~ s/(\x01) {0,3}\[([^\]\x00]+)\]:[ \t]*<?([^\s>\x00]+)>?[^\x00]*/$1\x02$2\x02$3/g) {
-		while ($text =~ /\x00(\d+)\x01\x02([^\x02]*)\x02([^\x00\n]*)/g) {
-			$defined{ lc $2 } = 1;
-			push @targets, [$1, $3];
-		}
+	while ($text =~ s/\x00(\d+)\x01 {0,3}\[([^\]\x00]+)\]:[ \t]*<?([^\s>\x00]+)[^\x00]*//) {
+		$defined{ lc $2 } = 1;
+		push @targets, [$1, $3];
 	}
 	while ($text =~ /\]\(\s*(?:<([^>]*)>|([^\s()]*(?:\([^\s()]*\)[^\s()]*)*))/g) {
 		push @targets, [$line->($-[0]), $1 // $2];
@@ -103,7 +102,8 @@ sub anchors {
 	for (@{ $page->{prose} }) {
 		my $text = $_->[1];
 		my $heading = $text =~ /^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$/ ? $1
-			: $text =~ /^ {0,3}(?:=+|-+)\s*$/ && $last =~ /^\s{0,3}[^\s|>#-]/ ? $last : undef;
+			: $text =~ /^ {0,3}(?:=+|-+)\s*$/ && $last =~ /^ {0,3}[^\s|>#-]/ ? $last
+			: undef;
 		if (defined $heading) {
 			my $name = anchor_name($heading);
 			my $n = $count{$name}++;
@@ -126,9 +126,9 @@ sub anchor_name {
 	return $heading;
 }
 
-# --- code ----------------------------------------------------------------------------------------------
+# --- code ---
 
-# code(PAGE): for each block that is cut from a file { line, file, why }; why is undef when it is right.
+# code(PAGE): for each block that is cut from a file { line, file, why }; no why: it is right.
 sub code {
 	my ($page) = @_;
 	return map { {
@@ -148,8 +148,8 @@ sub code_problem {
 		my ($at, $near) = find_piece($piece, \@file, $from);
 		if (!defined $at) {
 			my ($line, $text) = @{ $piece->[$near] };
-			return "line $line is not in $block->{attr}{file}"
-				. ($near || $from ? ', after what stands before it' : '') . ":\n  $text";
+			my $where = $near || $from ? ', after what stands before it' : '';
+			return "line $line is not in $block->{attr}{file}$where:\n  $text";
 		}
 		$from = $at + @$piece;
 	}
@@ -174,7 +174,7 @@ sub pieces {
 	return grep { @$_ } @pieces;
 }
 
-# Where a piece stands in the file, from line FROM on; else undef, and how many of its lines fit best.
+# Where a piece stands in the file, from line FROM on; else undef, and how many lines fit at best.
 sub find_piece {
 	my ($piece, $file, $from) = @_;
 	my @want = flush_left(map { $_->[1] } @$piece);

@@ -59,7 +59,8 @@ sub find_blocks {
 		if (!$comment && $left =~ /^( *)(`{3,}|~{3,})\s*([^\s`]*)\s*([^`]*)$/) {
 			$fence = $2;
 			$open = { line => $n, indent => length $1, lang => $3, body => [] };
-			$open->{attr} = { map { /^([^=]+)=(.*)$/ ? ($1, $2) : ($_, 1) } split ' ', $4 };
+			my @words = split ' ', $4;
+			$open->{attr} = { map { /^([^=]+)=(.*)$/ ? ($1, $2) : ($_, 1) } @words };
 			push @{ $page->{blocks} }, $open;
 			next;
 		}
@@ -68,7 +69,8 @@ sub find_blocks {
 	complain($page, $open->{line}, 'this block is never closed') if $open;
 }
 
-# A line without its first blanks, N at most. (In Perl 5.36 / {0,0}/ takes a blank off a UTF-8 string.)
+# A line without its first blanks, N at most. (In Perl 5.36, s/^ {0,0}// takes a blank off a line
+# of UTF-8.)
 sub unindent {
 	my ($line, $n) = @_;
 	my ($blanks) = $line =~ /^( *)/;
@@ -85,8 +87,8 @@ sub check_attributes {
 	}
 	for my $name (sort keys %$attr) {
 		next if grep { $_ eq $name } @{ $known{$lang} };
-		complain($page, $line, "unknown attribute '$name' of a "
-			. ($lang || 'plain') . ' block (known: ' . join(', ', @{ $known{$lang} }) . ')');
+		my $names = join ', ', @{ $known{$lang} };
+		complain($page, $line, "unknown attribute '$name' of this block (known: $names)");
 	}
 	for my $name (qw(terminal status limit)) {
 		next if !defined $attr->{$name} || $attr->{$name} =~ /^\d+$/;
@@ -96,7 +98,7 @@ sub check_attributes {
 		complain($page, $line, 'prompt= takes $ or #');
 	}
 	if ($lang eq 'c' && !$attr->{file} == !$attr->{example}) {
-		complain($page, $line, 'a c block says file=NAME, the file it is cut from, or example');
+		complain($page, $line, 'a c block says file=NAME, what it is cut from, or example');
 	}
 }
 
@@ -111,23 +113,22 @@ sub commands {
 	my (@all, %last); # %last: terminal => its latest command
 	for my $block (@$blocks) {
 		my $terminal = $block->{attr}{terminal} // 1;
-		my $prompt = defined $block->{attr}{prompt} ? quotemeta $block->{attr}{prompt} : '[\$#]';
-		my ($first, $continued) = (1, 0);
+		my $prompt = quotemeta($block->{attr}{prompt} // '') || '[\$#]';
+		my ($first, $continued, $now) = (1, 0, $last{$terminal});
 		for (@{ $block->{body} }) {
 			my ($n, $text) = @$_;
 			if ($text =~ /^$prompt (.+)$/) {
-				$last{$terminal} = { line => $n, terminal => $terminal, text => $1, parts => [] };
-				push @all, $last{$terminal};
-				new_part($last{$terminal}, $block, $n + 1);
+				$now = { line => $n, terminal => $terminal, text => $1 };
+				push @all, $last{$terminal} = $now;
+				new_part($now, $block, $n + 1);
 				$continued = 1;
-			} elsif ($continued && ($text =~ s/^> ?// || $last{$terminal}{text} =~ /\\$/)) {
-				$last{$terminal}{text} .= "\n$text";
-				$last{$terminal}{parts}[-1]{at} = $n + 1;
+			} elsif ($continued && ($text =~ s/^> ?// || $now->{text} =~ /\\$/)) {
+				$now->{text} .= "\n$text";
+				$now->{parts}[-1]{at} = $n + 1;
 			} else {
 				$continued = 0;
-				my $now = $last{$terminal};
 				if (!$now) {
-					complain($page, $n, "output, but no command runs in terminal $terminal here");
+					complain($page, $n, 'output, but no command runs here');
 					last;
 				}
 				if ($first) {

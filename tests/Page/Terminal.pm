@@ -49,12 +49,14 @@ sub new {
 
 sub run_bash {
 	my ($name, $directory, $environment) = @_;
-	sysopen my $slave, $name, O_RDWR or die "cannot open $name: $!\n"; # our controlling terminal
+	# The first terminal that a new session opens is its controlling terminal.
+	sysopen my $slave, $name, O_RDWR or die "cannot open $name: $!\n";
 	POSIX::dup2(fileno $slave, $_) for 0 .. 2;
 	chdir $directory or die "cannot go to $directory: $!\n";
 	system 'stty', qw(-echo noflsh cols 100 rows 50);
 	%ENV = (%$environment, PROMPT_COMMAND => 'printf "\001%s;%s\002" $? $$; PS1= PS2=');
-	$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP); # a shell's background job begins with them ignored
+	# What a shell started in the background has these ignored, and would pass that on.
+	$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP);
 	exec qw(bash --noprofile --norc --noediting -i) or die "cannot run bash: $!\n";
 }
 
@@ -98,7 +100,7 @@ sub send {
 	my ($self, $text) = @_;
 	utf8::encode($text);
 	while (length $text) {
-		my $n = syswrite $self->{fh}, $text // '' or last;
+		my $n = syswrite $self->{fh}, $text or last;
 		substr $text, 0, $n, '';
 	}
 }
