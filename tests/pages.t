@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Every page of the lab does what it shows.
+# time limit: 900
 
 use strict;
 use warnings;
