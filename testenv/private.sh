@@ -40,7 +40,10 @@ fi
 
 mkdir -p /run/netns /run/xdp-lab
 exec 3<&0
-setpriv --pdeathsig KILL \
+# What a script starts in the background ignores Ctrl-C; the command shall not.
+heed=(env --default-signal=INT,QUIT)
+"${heed[@]}" true 2>/dev/null || heed=()
+"${heed[@]}" setpriv --pdeathsig KILL \
 	unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
 	"$0" --mounted "$@" <&3 3<&- &
 world=$!
