@@ -41,7 +41,7 @@ fi
 mkdir -p /run/netns /run/xdp-lab
 exec 3<&0
 # What a script starts in the background ignores Ctrl-C; the command shall not.
-heed=(env --default-signal=INT,QUIT)
+heed=(env '--default-signal=INT,QUIT')
 "${heed[@]}" true 2>/dev/null || heed=()
 "${heed[@]}" setpriv --pdeathsig KILL \
 	unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
