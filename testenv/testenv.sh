@@ -188,7 +188,7 @@ use() { # find the environment that the command is about, and remember it as the
 
 own_device() { # is the device $env ours? Its alias says so; until it has one, its address does
 	link=$(ask -o -d link show dev "$env") || return 1
-	[[ ! $link =~ alias\ xdp-lab:$env(\ |$) ]] || return 0
+	[[ ! $link =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
 	[ "$ready$num" = "0$num" ] && [ -n "$num" ] && [[ $link == *" $out_mac "* ]]
 }
 
@@ -196,7 +196,7 @@ own_netns() { # is the namespace $env ours? Its lo says so; a half-made one hold
 	inner=''
 	[ -e "/run/netns/$env" ] || return 1
 	inner=$(ask -n "$env" -o -d link show) || :
-	[[ ! $inner =~ alias\ xdp-lab:$env([[:space:]]|$) ]] || return 0
+	[[ ! $inner =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
 	[ "$ready" = 0 ] && [ -n "$num" ] &&
 		! grep -qve '^$' -e '^1: lo:' -e "^[0-9]*: veth0[@.].* $in_mac " <<<"$inner"
 }
