@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the *.bats files share. LAB_TREE is the tree whose programs are tested: this one, or a copy
+# that was built in another way.
+
+bats_require_minimum_version 1.5.0
+: "${LAB_TREE:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
+
+# These tests attach programs to lo and add routes: in the world of private.sh they may.
+in_private_world() {
+	tr '\0' ' ' </proc/1/cmdline | grep -q 'private\.sh --mounted' && return
+	echo "run it in a world of its own: testenv/private.sh bats $BATS_TEST_FILENAME" >&2
+	return 1
+}
+
+veth() { # DEV PEER
+	ip link add "$1" type veth peer name "$2"
+	ip link set "$1" up
+	ip link set "$2" up
+}
+
+configured() { # NAME: what configure found
+	sed -n "s/^$1 := //p" "$LAB_TREE/config.mk"
+}
+
+compile_bpf() { # NAME [FLAG...]: tests/bpf/NAME.c as $BATS_FILE_TMPDIR/NAME.o; -o says otherwise
+	local name=$1
+	shift
+	# shellcheck disable=SC2046 # lists of words
+	$(configured CLANG) -target bpf -O2 -g -Wall -Werror -I"$LAB_TREE/headers" \
+		$(configured BPF_INCLUDES) -c "$BATS_TEST_DIRNAME/bpf/$name.c" \
+		-o "$BATS_FILE_TMPDIR/$name.o" "$@"
+}
+
+attached() { # DEV: the id of the program that the kernel shows there, in whatever mode
+	ip -d link show dev "$1" | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p'
+}
+
+poll() { # COMMAND...: wait until it succeeds, two seconds at most
+	local tries
+	for ((tries = 0; tries < 100; tries++)); do
+		"$@" && return
+		sleep 0.02
+	done
+	echo "after two seconds still not: $*" >&2
+	return 1
+}
+
+is_loaded() { # NAME: does the kernel have a program of this name?
+	[ -n "$(bpftool prog show name "$1")" ]
+}
+
+is_freed() { # NAME
+	! is_loaded "$1"
+}
+
+gone() { # NAME: the kernel has freed it, which it does a little later
+	poll is_freed "$1"
+}
+
+# WHAT: what the last command did, for whoever reads a failed test.
+# shellcheck disable=SC2154 # bats sets them
+show_run() {
+	printf '%s\n--- command: %s\n--- status: %s\n--- stdout:\n%s\n--- stderr:\n%s\n' "$1" \
+		"$BATS_RUN_COMMAND" "$status" "$output" "${stderr-}" >&2
+	return 1
+}
+
+# works TEXT... -- COMMAND...: it succeeds, says each TEXT on stdout, and nothing on stderr.
+works() {
+	local text texts=()
+	while [ "$1" != -- ]; do
+		texts+=("$1")
+		shift
+	done
+	shift
+	run --separate-stderr "$@"
+	[ "$status" -eq 0 ] || show_run 'it should have worked' || return 1
+	[ -z "$stderr" ] || show_run 'it should have been silent on stderr' || return 1
+	for text in "${texts[@]}"; do
+		[[ $output == *"$text"* ]] || show_run "it should have said '$text'" || return 1
+	done
+}
+
+# refused STATUS TEXT... -- COMMAND...: it ends with STATUS after one error on stderr that holds
+# each TEXT and is complete, none of the libraries' chatter, and nothing on stdout.
+refused() {
+	local expected=$1 text texts=()
+	shift
+	while [ "$1" != -- ]; do
+		texts+=("$1")
+		shift
+	done
+	shift
+	run --separate-stderr "$@"
+	[ "$status" -eq "$expected" ] || show_run "its status should have been $expected" || return 1
+	[ -z "$output" ] || show_run 'it should have been silent on stdout' || return 1
+	[ "$(grep -c '^Error: ' <<<"$stderr")" -eq 1 ] && [[ $stderr == 'Error: '* ]] ||
+		show_run 'it should have begun with its one error' || return 1
+	case $expected in
+	1) text='  why: ' ;;
+	2) text='  usage: ' ;;
+	esac
+	for text in "$text" "${texts[@]}"; do
+		[[ $stderr == *"$text"* ]] || show_run "it should have said '$text'" || return 1
+	done
+	! grep -q '^ *lib\(bpf\|xdp\): ' <<<"$stderr" || show_run 'the libraries chatter' || return 1
+}
