@@ -110,7 +110,7 @@ free() { # DEV: nothing is attached there
 		[ "$found" = "-d,--dev -S,--skb-mode -N,--native-mode -A,--auto-mode --offload-mode \
 --filename --progname --progsec --for --force -U,--unload --unload-all --list \
 -q,--quiet -v,--verbose -h,--help --version" ]
-		long=$(awk 'length > 100' <<<"$output")
+		long=$(awk 'length > 100 && !/^Usage: /' <<<"$output") # which has the path as typed
 		[ -z "$long" ]
 	done
 	works 'xdp_prog_kern.o' 'Without --progname it loads xdp_pass_func.' -- ./xdp_loader -h
