@@ -94,7 +94,10 @@ ask_inside() {
 	local key question weight fix line
 	"${root[@]}" "$here/testenv/private.sh" sh "$here/doctor/inside.sh" "$tmp" >"$tmp/inside" 2>&1 || :
 	while IFS='|' read -r key question weight fix; do
-		line=$(grep "^$key \(yes\|no\) " "$tmp/inside") || line="$key unknown could not be tried"
+		line=$(grep "^$key \(yes\|no\) " "$tmp/inside") || {
+			line="$key unknown could not be tried"
+			fix='run ./lab doctor as root, with the compilers and libraries in place'
+		}
 		line=${line#* }
 		tell "$key" "$question" "${line%% *}" "${line#* }" "$weight" "$fix"
 	done <<-'END'

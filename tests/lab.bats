@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 120
+#
+# The front door: what ./lab says, asks and does.
+
+# shellcheck disable=SC2154 # bats sets $stderr
+load helpers
+
+setup() {
+	cd "$LAB_TREE"
+}
+
+@test "lab alone, help and -h show every command" {
+	for arg in '' help -h --help; do
+		# shellcheck disable=SC2086 # none is none
+		run ./lab $arg
+		[ "$status" -eq 0 ]
+		for command in demo setup doctor list test help; do
+			grep -q "^  $command " <<<"$output"
+		done
+	done
+}
+
+@test "every command has its own help" {
+	for command in demo setup doctor list test help; do
+		run ./lab help "$command"
+		[ "$status" -eq 0 ]
+		grep -q "^usage: lab $command" <<<"$output"
+		run ./lab "$command" --help
+		[ "$status" -eq 0 ]
+		grep -q "^usage: lab $command" <<<"$output"
+	done
+}
+
+@test "a typing error names the nearest command, and nothing else happens" {
+	run ./lab tset
+	[ "$status" -eq 2 ]
+	grep -q 'did you mean "\?test"\?' <<<"$output"
+	run ./lab dcotor
+	[ "$status" -eq 2 ]
+	grep -q doctor <<<"$output"
+	run ./lab xyzzyxyzzy
+	[ "$status" -eq 2 ]
+	! grep -q 'did you mean' <<<"$output"
+}
+
+@test "an unknown option is refused" {
+	run ./lab setup --frobnicate
+	[ "$status" -eq 2 ]
+	grep -q -- --frobnicate <<<"$output"
+}
+
+@test "it works through a symbolic link and from elsewhere" {
+	ln -s "$LAB_TREE/lab" "$BATS_TEST_TMPDIR/lab"
+	cd /
+	run "$BATS_TEST_TMPDIR/lab" list
+	[ "$status" -eq 0 ]
+	grep -q '^basic01-xdp-pass ' <<<"$output"
+}
+
+@test "list names every lesson with what it is about" {
+	run ./lab list
+	[ "$status" -eq 0 ]
+	for lesson in *[0-9][0-9]-*/; do
+		[ ! -f "$lesson/README.md" ] || grep -q "^${lesson%/} \+[^ ]" <<<"$output"
+	done
+}
+
+@test "doctor answers every question, with a cure for each no" {
+	run ./lab doctor
+	[ "$status" -eq 0 ]
+	grep -q '^All lessons can run here' <<<"$output"
+	[ "$(grep -c '^[^ ].* \(yes\|no\|unknown\) ' <<<"$output")" -ge 16 ]
+	[ "$(grep -c ' no  ' <<<"$output")" -eq "$(grep -c '^ .*-> ' <<<"$output")" ]
+}
+
+@test "doctor --json is one valid object with the same answers" {
+	./lab doctor --json >"$BATS_TEST_TMPDIR/json"
+	[ "$(jq -r '.lessons_can_run' "$BATS_TEST_TMPDIR/json")" = true ]
+	[ "$(jq '[.questions[] | select(.status != "yes" and .fix == "")] | length' "$BATS_TEST_TMPDIR/json")" -eq 0 ]
+	for key in kernel arch root clang libbpf libxdp btf bpffs tracefs veth netns native dispatcher ipv6 vlan; do
+		jq -e --arg key "$key" '.questions[] | select(.key == $key)' "$BATS_TEST_TMPDIR/json" >/dev/null
+	done
+}
+
+@test "doctor takes less than two seconds" {
+	start=$(date +%s%N)
+	./lab doctor >/dev/null
+	[ $((($(date +%s%N) - start) / 1000000)) -lt 2000 ]
+}
+
+@test "doctor says what is missing where the compiler or a library is hidden" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/pkg-config"
+	cp "$BATS_TEST_TMPDIR/bin/pkg-config" "$BATS_TEST_TMPDIR/bin/clang"
+	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run ./lab doctor
+	[ "$status" -eq 1 ]
+	grep -q '^clang compiles for BPF  *no' <<<"$output"
+	grep -q '^libxdp, 1.3 or newer  *no' <<<"$output"
+	grep -q './lab setup' <<<"$output"
+	grep -q '^The lessons cannot run here yet' <<<"$output"
+}
+
+@test "doctor as somebody without root and sudo says so and names what it could not try" {
+	run setpriv --reuid 65534 --regid 65534 --clear-groups \
+		env PATH=/usr/bin:/bin TMPDIR=/tmp ./lab doctor
+	[ "$status" -eq 1 ]
+	grep -q '^root, or sudo  *no' <<<"$output"
+	grep -q 'unknown  *could not be tried' <<<"$output"
+}
+
+@test "the demo shows packets stop and come again, and leaves nothing behind" {
+	run ./lab demo --yes
+	[ "$status" -eq 0 ]
+	for words in 'Yes: ping is answered' 'No: every packet is dropped' 'Ping is answered again' \
+		'It has counted' 'All of it is gone again'; do
+		grep -q "$words" <<<"$output"
+	done
+	[ -z "$(ip netns list)" ]
+	[ -z "$(ip -o link show type veth)" ]
+}
+
+@test "each command that the demo shows can be typed" {
+	./lab demo --yes | sed -n 's/^ *# //p' >"$BATS_TEST_TMPDIR/typed"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/typed")" -ge 8 ]
+	while read -r line; do
+		read -ra words <<<"$line"
+		timeout 20 "${words[@]}" </dev/null || [[ $line == *ping* ]]
+	done <"$BATS_TEST_TMPDIR/typed"
+}
+
+@test "a demo whose step does not show what it should says so and fails" {
+	cp -r "$LAB_TREE" "$BATS_TEST_TMPDIR/tree"
+	cd "$BATS_TEST_TMPDIR/tree"
+	sed -i 's/return XDP_DROP/return XDP_PASS/' basic02-prog-by-name/xdp_prog_kern.c
+	run ./lab demo --yes
+	[ "$status" -eq 1 ]
+	grep -q 'This should have worked: dropping packets' <<<"$output"
+	grep -q './lab doctor' <<<"$output"
+}
+
+@test "nothing that root does in somebody's tree becomes root's" {
+	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
+	cp -r "$LAB_TREE"/* "$theirs"
+	cd "$theirs"
+	make -s distclean
+	chown -R 65534:65534 .
+	TMPDIR=/tmp run ./lab setup --yes
+	roots=$(find . -user root)
+	built=$(ls basic01-xdp-pass/xdp_pass_user)
+	cd /
+	rm -rf "$theirs"
+	[ "$status" -eq 0 ]
+	[ -n "$built" ]
+	[ -z "$roots" ]
+}
+
+@test "completion offers commands, and a command's options" {
+	# shellcheck disable=SC1091
+	. completions/lab.bash
+	COMP_WORDS=(./lab d) COMP_CWORD=1
+	_lab
+	[ "${COMPREPLY[*]}" = 'demo doctor' ]
+	COMP_WORDS=(./lab test --q) COMP_CWORD=2
+	_lab
+	[ "${COMPREPLY[*]}" = '--quick' ]
+}
