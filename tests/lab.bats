@@ -4,7 +4,7 @@
 #
 # The front door: what ./lab says, asks and does.
 
-# shellcheck disable=SC2154 # bats sets $stderr
+# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
 load helpers
 
 setup() {
@@ -42,7 +42,7 @@ setup() {
 	grep -q doctor <<<"$output"
 	run ./lab xyzzyxyzzy
 	[ "$status" -eq 2 ]
-	! grep -q 'did you mean' <<<"$output"
+	run ! grep -q 'did you mean' <<<"$output"
 }
 
 @test "an unknown option is refused" {
