@@ -240,19 +240,26 @@ static void report_end(int keeper, const struct cli_args *args)
 		keeper);
 }
 
-/* Leaves the keeper behind; once it is there, the link is its alone. */
+/* Leaves the keeper behind, ready to outlive us; once we end, the link is its alone. */
 static int start_keeper(int link_fd, const struct cli_args *args)
 {
-	int pid;
+	int pid, ready[2];
+	char none;
 
 	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
+	if (pipe2(ready, O_CLOEXEC))
 		return -errno;
+	pid = fork();
 	if (!pid) {
 		setsid();
 		keep_link(link_fd, args->for_seconds);
 	}
+	if (pid < 0)
+		pid = -errno;
+	close(ready[1]);
+	while (read(ready[0], &none, 1) < 0 && errno == EINTR)
+		; /* it ends when the keeper has closed all that it inherited */
+	close(ready[0]);
 	return pid;
 }
 
