@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The loader of basic02: an ELF file may hold several programs, and a device may run several.
- * open_program() chooses in the file by name; list_programs() and unload_program() find one among
+ * choose() finds it in the file by its name; list() and detach() find one among
  * those on a device. Attaching and detaching is what basic01 spelled out: lab_attach(),
  * lab_detach().
  */

@@ -68,7 +68,7 @@ static int check_old_pin(const struct pin *pin)
 	return err;
 }
 
-/* Pins the map under another name first: renaming replaces the old pin in one step, or not at all. */
+/* Pins under another name first: renaming replaces the old pin in one step, or not at all. */
 static int pin_map(int map_fd, const struct pin *pin)
 {
 	if (mkdir(pin->dir, 0700) && errno != EEXIST)

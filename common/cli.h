@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #include <xdp/libxdp.h>
 
-/* The options that a program may have; what every program has (-h, -q, -v, --version) is not here. */
+/* The options that a program may have, beside those of every program: -h, -q, -v, --version. */
 enum {
 	CLI_DEV = 1 << 0, /* -d: required */
 	CLI_ATTACH = 1 << 1, /* modes, --filename, --progname, --progsec, --for, --force */

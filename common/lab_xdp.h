@@ -56,7 +56,7 @@ int lab_list(const struct cli_args *args);
  */
 int lab_check_attach(struct cli_args *args);
 
-/* Opens args->filename with libbpf, once it is sure that it is a BPF object; NULL after an error. */
+/* Opens args->filename with libbpf, once it is sure that it is BPF; NULL after an error. */
 struct bpf_object *lab_open_file(const struct cli_args *args);
 
 /* The one program of the object that is meant; the others will not be loaded (see basic02). */

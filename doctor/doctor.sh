@@ -86,7 +86,8 @@ ask_tools() {
 			"$(pkg-config --modversion "${lib% *}" 2>/dev/null || echo 'not found')" must './lab setup'
 	done
 	# shellcheck disable=SC2046
-	try cc -o "$tmp/probe" "$here/doctor/probe.c" $(pkg-config --cflags --libs libxdp libbpf 2>/dev/null) >/dev/null
+	try cc -o "$tmp/probe" "$here/doctor/probe.c" \
+		$(pkg-config --cflags --libs libxdp libbpf 2>/dev/null) >/dev/null
 }
 
 # The answers of inside.sh, in the order in which people want to read them.
