@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # time limit: 1500
 # outside
+# alone
 # not with --quick
 #
 # The two commands of README.md on systems that have nothing: a minimal Debian with git and sudo.

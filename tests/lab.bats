@@ -104,8 +104,12 @@ setup() {
 }
 
 @test "doctor as somebody without root and sudo says so and names what it could not try" {
+	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
+	cp -r lab doctor testenv "$theirs"
+	chmod -R a+rX "$theirs"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups \
-		env PATH=/usr/bin:/bin TMPDIR=/tmp ./lab doctor
+		env PATH=/usr/bin:/bin TMPDIR=/tmp "$theirs/lab" doctor
+	rm -rf "$theirs"
 	[ "$status" -eq 1 ]
 	grep -q '^root, or sudo  *no' <<<"$output"
 	grep -q 'unknown  *could not be tried' <<<"$output"
