@@ -45,6 +45,8 @@ static void read_whole_name(struct lab_prog *prog, const struct bpf_prog_info *i
 	struct btf *btf;
 
 	snprintf(prog->name, sizeof(prog->name), "%s", *info->name ? info->name : "(no name)");
+	if (strlen(info->name) + 1 < sizeof(info->name))
+		return; /* that is all of it */
 	if (!info->btf_id || bpf_obj_get_info_by_fd(fd, &more, &len) || !more.nr_func_info)
 		return;
 	btf = btf__load_from_kernel_by_id(info->btf_id);
@@ -119,8 +121,8 @@ int lab_programs(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
 		err = bpf_xdp_query_id(ifindex, 0, &id);
 		if (err)
 			return err;
-		mp = id ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
-		if (id && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
+		mp = id && lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
+		if (mp && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
 			count = fill_from_dispatcher(progs, mp);
 		else
 			count = fill_from_query(progs, ifindex);
