@@ -184,6 +184,13 @@ has_ended() { # DEV
 	done
 }
 
+@test "-U typed at once finds the process ready" {
+	for _ in {1..20}; do
+		works -- ./xdp_pass_user -q --dev left --for 60
+		works -- ./xdp_pass_user -q --dev left -U
+	done
+}
+
 @test "the process that holds it is killed: the kernel detaches" {
 	for signal in KILL TERM INT QUIT SEGV; do
 		attach_for left 60

@@ -14,6 +14,12 @@ in_private_world() {
 	return 1
 }
 
+# One at a time on this machine, however many tests run: its lock file lies in /run, which all
+# private worlds have in common, and it does not wait for it.
+xdp-loader() {
+	flock "$(type -P xdp-loader)" xdp-loader "$@"
+}
+
 veth() { # DEV PEER
 	ip link add "$1" type veth peer name "$2"
 	ip link set "$1" up
