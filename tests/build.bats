@@ -1,0 +1,267 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 200
+#
+# configure and make: what they build, rebuild, say, and say where something is missing.
+
+# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+load helpers
+
+lessons='basic01-xdp-pass basic02-prog-by-name basic03-map-counter basic04-pinning-maps'
+
+setup_file() {
+	unset MAKEFLAGS
+	export CLONE=$BATS_FILE_TMPDIR/clone
+	fresh "$CLONE"
+}
+
+fresh() { # DIR: the tree as git has it, with what is not committed yet
+	mkdir "$1"
+	(cd "$LAB_TREE" && git -c safe.directory='*' ls-files -z -co --exclude-standard 2>/dev/null |
+		tar cf - --null -T - --ignore-failed-read) | tar xf - -C "$1"
+	git init -q "$1"
+	git -C "$1" add -A
+}
+
+setup() {
+	cd "$CLONE"
+}
+
+@test "make in a lesson of a fresh clone configures, builds what it needs, and nothing else" {
+	fresh "$BATS_TEST_TMPDIR/one"
+	cd "$BATS_TEST_TMPDIR/one/basic02-prog-by-name"
+	make WERROR=1
+	[ -x xdp_loader ]
+	[ -f xdp_prog_kern.o ]
+	[ -z "$(ls ../basic01-xdp-pass/*.o 2>/dev/null)" ]
+	./xdp_loader --help >/dev/null
+}
+
+@test "everything builds without a warning, user side by gcc and by clang" {
+	for cc in gcc clang; do
+		./configure -q CC=$cc
+		make -s clean
+		run make -s -j2 WERROR=1
+		[ "$status" -eq 0 ]
+		[ -z "$output" ]
+	done
+	./configure -q
+}
+
+@test "make builds all lessons, and a second time nothing" {
+	make -s
+	for program in basic01-xdp-pass/xdp_pass_user basic02-prog-by-name/xdp_loader \
+		basic03-map-counter/xdp_load_and_stats basic04-pinning-maps/xdp_loader \
+		basic04-pinning-maps/xdp_stats; do
+		[ -x $program ]
+	done
+	run make
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "a clean build in parallel, eight at a time, five times over" {
+	for _ in 1 2 3 4 5; do
+		make -s clean
+		run make -s -j8
+		[ "$status" -eq 0 ]
+		[ -z "$output" ]
+	done
+}
+
+@test "one aligned line a file; V=1 shows the commands; -s says nothing" {
+	make -s clean
+	run make
+	[ "$status" -eq 0 ]
+	[ "$(grep -cv '^  [A-Z]* *[a-z0-9_/.-]*$' <<<"$output")" -eq 0 ]
+	touch basic01-xdp-pass/xdp_pass_kern.c
+	run make V=1
+	grep -q 'clang.* -target bpf ' <<<"$output"
+	touch basic01-xdp-pass/xdp_pass_kern.c
+	run make -s
+	[ -z "$output" ]
+}
+
+@test "a header that changes rebuilds what uses it, and no more" {
+	make -s
+	touch headers/lab/stats.h
+	run make
+	[ "$(grep -o '[a-z0-9_-]*/[a-z_]*\(\.o\)\?$' <<<"$output" | sort | xargs)" = \
+		'basic04-pinning-maps/xdp_loader basic04-pinning-maps/xdp_prog_kern.o basic04-pinning-maps/xdp_stats' ]
+	touch basic03-map-counter/common_kern_user.h
+	run make
+	[ "$(grep -c basic03 <<<"$output")" -eq 2 ]
+	[ "$(wc -l <<<"$output")" -eq 2 ]
+	touch common/lab_stats.h
+	run make
+	grep -q 'lab_stats.o' <<<"$output"
+	grep -q 'basic03-map-counter/xdp_load_and_stats' <<<"$output"
+	run ! grep -q 'pr.o\|_kern.o' <<<"$output"
+}
+
+@test "clean removes what make built, distclean also what configure found" {
+	make -s
+	make -s clean
+	[ -z "$(git ls-files -o -i --exclude-standard | grep -v '^config.mk$\|^compile_commands.json$')" ]
+	make -s distclean
+	[ -z "$(git ls-files -o -i --exclude-standard)" ]
+	[ -z "$(git status --porcelain | grep -v '^A')" ]
+	make -s
+}
+
+@test "make writes nothing but what its programs and objects are named" {
+	make -s
+	for lesson in $lessons; do
+		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' | xargs -n1 basename | sort | xargs)
+		case $lesson in
+		basic01*) [ "$new" = 'xdp_pass_kern.o xdp_pass_user' ] ;;
+		basic02*) [ "$new" = 'xdp_loader xdp_prog_kern.o' ] ;;
+		basic03*) [ "$new" = 'xdp_load_and_stats xdp_prog_kern.o' ] ;;
+		basic04*) [ "$new" = 'xdp_loader xdp_prog_kern.o xdp_stats' ] ;;
+		esac
+	done
+}
+
+@test "make NAME.ll and NAME.s show LLVM's code and BPF assembly" {
+	cd basic01-xdp-pass
+	make -s xdp_pass_kern.ll xdp_pass_kern.s
+	grep -q 'define .*@xdp_prog_simple' xdp_pass_kern.ll
+	grep -q 'target triple = "bpf"' xdp_pass_kern.ll
+	grep -q 'r0 = 2' xdp_pass_kern.s
+	rm xdp_pass_kern.ll xdp_pass_kern.s
+}
+
+@test "the two-step way, clang and then llc, makes an object that loads" {
+	cd basic01-xdp-pass
+	# shellcheck disable=SC2046 # lists of words
+	clang -O2 -g -target bpf $(configured BPF_INCLUDES) -c -emit-llvm xdp_pass_kern.c -o - |
+		llc -march=bpf -filetype=obj -o "$BATS_TEST_TMPDIR/two.o"
+	veth left right
+	./xdp_pass_user --dev left --filename "$BATS_TEST_TMPDIR/two.o"
+	./xdp_pass_user --dev left --unload-all
+	ip link del left
+}
+
+@test "objects carry types and source lines" {
+	for object in */*_kern.o; do
+		llvm-objdump -h "$object" >"$BATS_TEST_TMPDIR/sections"
+		grep -q ' \.BTF ' "$BATS_TEST_TMPDIR/sections"
+		grep -q ' \.BTF\.ext ' "$BATS_TEST_TMPDIR/sections"
+	done
+	llvm-objdump -S basic01-xdp-pass/xdp_pass_kern.o | grep -q 'return XDP_PASS;'
+	llvm-objdump -S --no-show-raw-insn basic01-xdp-pass/xdp_pass_kern.o | grep -q 'r0 = 2'
+}
+
+@test "an editor understands both sides: clangd finds no error" {
+	make -s
+	for file in basic01-xdp-pass/xdp_pass_kern.c basic01-xdp-pass/xdp_pass_user.c \
+		basic03-map-counter/xdp_prog_kern.c basic04-pinning-maps/xdp_stats_user.c; do
+		HOME=$BATS_TEST_TMPDIR run clangd --check=$file
+		[ "$status" -eq 0 ]
+		grep -q 'All checks completed, 0 errors' <<<"$output"
+	done
+	HOME=$BATS_TEST_TMPDIR run clangd --check=basic01-xdp-pass/xdp_pass_kern.c
+	grep -q 'Compile command.*-target bpf\|"-target" "bpf"\|-target bpf' <<<"$output"
+}
+
+@test "an error in one lesson does not keep the others from being built with -k" {
+	fresh "$BATS_TEST_TMPDIR/broken"
+	cd "$BATS_TEST_TMPDIR/broken"
+	echo 'int broken(' >>basic01-xdp-pass/xdp_pass_kern.c
+	run make -k -s
+	[ "$status" -ne 0 ]
+	grep -q 'xdp_pass_kern.c' <<<"$output"
+	[ -x basic04-pinning-maps/xdp_stats ]
+	[ ! -f basic01-xdp-pass/xdp_pass_kern.o ]
+}
+
+@test "a learner's warning is shown, and does not stop the build" {
+	fresh "$BATS_TEST_TMPDIR/warned"
+	cd "$BATS_TEST_TMPDIR/warned/basic01-xdp-pass"
+	sed -i 's/return XDP_PASS;/int unused; return XDP_PASS;/' xdp_pass_kern.c
+	run make
+	[ "$status" -eq 0 ]
+	grep -q 'unused' <<<"$output"
+	[ -f xdp_pass_kern.o ]
+	run make -B WERROR=1
+	[ "$status" -ne 0 ]
+}
+
+@test "make help names what can be made" {
+	run make help
+	for word in 'make check' 'make clean' 'make distclean' 'V=1'; do
+		grep -q -- "$word" <<<"$output"
+	done
+}
+
+# ---- configure, where something is missing: a PATH with what there is, less one thing
+
+without() { # TOOL...: a PATH without these
+	local dir=$BATS_TEST_TMPDIR/bin tool
+	mkdir -p "$dir"
+	for tool in /usr/bin/* /usr/sbin/*; do
+		ln -sf "$tool" "$dir/" 2>/dev/null
+	done
+	for tool; do
+		rm -f "$dir/$tool" "$dir/$tool"-[0-9]*
+	done
+	echo "$dir"
+}
+
+@test "configure names the package where clang is missing" {
+	PATH=$(without clang) run ./configure
+	[ "$status" -eq 1 ]
+	grep -q '^clang  *no: not found' <<<"$output"
+	grep -q 'apt-get install clang llvm\|dnf install clang llvm\|clang llvm' <<<"$output"
+}
+
+@test "configure says so where clang cannot compile for BPF" {
+	printf '#!/bin/sh\ncase "$*" in *bpf*) echo "error: unable to create target: bpf" >&2; exit 1;; esac\nexec clang "$@"\n' \
+		>"$BATS_TEST_TMPDIR/clang-less"
+	chmod +x "$BATS_TEST_TMPDIR/clang-less"
+	run ./configure CLANG="$BATS_TEST_TMPDIR/clang-less"
+	[ "$status" -eq 1 ]
+	grep -q '^clang -target bpf  *no' <<<"$output"
+}
+
+@test "configure says so where clang is too old" {
+	printf '#!/bin/sh\necho 9\n' >"$BATS_TEST_TMPDIR/clang-old"
+	chmod +x "$BATS_TEST_TMPDIR/clang-old"
+	run ./configure CLANG="$BATS_TEST_TMPDIR/clang-old"
+	[ "$status" -eq 1 ]
+	grep -q 'version 9' <<<"$output"
+}
+
+@test "configure names the package where a library is missing or too old" {
+	for lib in libbpf libxdp; do
+		printf '#!/bin/sh\ncase "$*" in *modversion*%s*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' $lib \
+			>"$BATS_TEST_TMPDIR/pkg"
+		chmod +x "$BATS_TEST_TMPDIR/pkg"
+		run ./configure PKG_CONFIG="$BATS_TEST_TMPDIR/pkg"
+		[ "$status" -eq 1 ]
+		grep -q "^$lib  *no: " <<<"$output"
+		grep -q "$lib" <<<"$(tail -n 4 <<<"$output")"
+	done
+	printf '#!/bin/sh\ncase "$*" in *atleast*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' >"$BATS_TEST_TMPDIR/pkg"
+	run ./configure PKG_CONFIG="$BATS_TEST_TMPDIR/pkg"
+	[ "$status" -eq 1 ]
+	grep -q '1.0 is' <<<"$output"
+}
+
+@test "configure refuses what it does not know, and has help" {
+	run ./configure --frobnicate
+	[ "$status" -eq 2 ]
+	run ./configure --help
+	[ "$status" -eq 0 ]
+	grep -q '^Usage: ./configure' <<<"$output"
+	[ "$(wc -l <configure)" -lt 200 ]
+	[ "$(wc -l <common/lesson.mk)" -lt 60 ]
+}
+
+@test "configure leaves config.mk alone where it fails" {
+	./configure -q
+	cp config.mk "$BATS_TEST_TMPDIR/before"
+	run ./configure CLANG=/nonexistent
+	[ "$status" -ne 0 ]
+	cmp config.mk "$BATS_TEST_TMPDIR/before"
+}
