@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 120
+# time limit: 180
 # sanitizers: too
 #
 # Together with ip, bpftool and xdp-loader: what they attach ours list and remove, and the reverse.

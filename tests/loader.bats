@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 120
+# time limit: 180
 # sanitizers: too
 #
 # The command line of the loaders of basic01 and basic02: what people type, what they get.
@@ -538,6 +538,32 @@ free() { # DEV: nothing is attached there
 	done
 	works -- ./xdp_loader --dev left --unload "$id" # as it says
 	works -- ./xdp_loader --dev left
+	gone "$WITNESS"
+}
+
+@test "two at the same moment: one is attached, the other is refused in words" {
+	for _ in {1..10}; do
+		./xdp_loader --dev left >"$BATS_TEST_TMPDIR/a" 2>&1 3>&- &
+		first=$! failures=0
+		./xdp_loader --dev left xdp_drop_func >"$BATS_TEST_TMPDIR/b" 2>&1 || failures=$?
+		wait "$first" || failures=$((failures + $?))
+		[ "$failures" -eq 1 ]
+		cat "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+		[ "$(cat "$BATS_TEST_TMPDIR"/[ab] | grep -c '^Success: ')" -eq 1 ]
+		[ "$(cat "$BATS_TEST_TMPDIR"/[ab] | grep -c '^Error: ')" -eq 1 ]
+		[ "$(cat "$BATS_TEST_TMPDIR"/[ab] | grep -c 'left is taken')" -eq 1 ]
+		./xdp_loader -q --dev left -U
+	done
+}
+
+@test "what a dispatcher that is gone has left is removed with the next unload" {
+	left_over=/sys/fs/bpf/xdp/dispatch-$(cat /sys/class/net/left/ifindex)-4294967295
+	mkdir -p "$left_over"
+	bpftool prog load "$objects/named.o" "$left_over/prog0-prog" type xdp
+	is_loaded "$WITNESS"
+	works 'Success: Loading' -- ./xdp_loader --dev left
+	works 'Success: Unloading' -- ./xdp_loader --dev left -U
+	[ ! -e "$left_over" ]
 	gone "$WITNESS"
 }
 
