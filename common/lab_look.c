@@ -146,7 +146,7 @@ static const char *describe_holder(const struct lab_prog *prog)
 
 void lab_print_heading(void)
 {
-	pr_info("%6s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
+	pr_info("%-6s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
 }
 
 void lab_print_prog(const struct lab_prog *prog)
@@ -155,7 +155,7 @@ void lab_print_prog(const struct lab_prog *prog)
 
 	if (prog->holder == LAB_HELD_BY_DISPATCHER)
 		prio = pr_text("%u", prog->prio);
-	pr_info("%6u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
+	pr_info("%-6u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
 		describe_holder(prog));
 }
 
