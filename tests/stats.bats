@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 200
+# sanitizers: too
+#
+# The programs of basic03 and basic04: figures that are right, pins that come and go as they should.
+
+# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+load helpers
+
+setup_file() {
+	in_private_world
+}
+
+setup() {
+	counter=$LAB_TREE/basic03-map-counter/xdp_load_and_stats
+	loader=$LAB_TREE/basic04-pinning-maps/xdp_loader
+	stats=$LAB_TREE/basic04-pinning-maps/xdp_stats
+	pin=/sys/fs/bpf/lo/xdp_stats_map
+}
+
+teardown() {
+	"$loader" --dev lo --unload-all >/dev/null
+	[ ! -e "$pin" ] || rm "$pin"
+	[ ! -d /sys/fs/bpf/lo ] || rm -r /sys/fs/bpf/lo
+	ip link del left 2>/dev/null || :
+	ip netns del room 2>/dev/null || :
+}
+
+figure() { # ACTION FIELD: the last line's figure, without commas
+	grep "^$1 " <<<"$output" | tail -n 1 | tr -d , | awk -v field="$2" '
+		{ for (i = 1; i < NF; i++) if ($(i + 1) == field) print $i }'
+}
+
+@test "basic03 counts the packets that came" {
+	"$counter" --dev lo --skb-mode --progname xdp_stats1 -n 1 -i 0.01 >/dev/null
+	ping -q -c 7 -i 0.01 127.0.0.1 >/dev/null
+	map=$(bpftool -j prog show id "$(attached lo)" | jq '.map_ids[0]')
+	run bpftool -j map dump id "$map"
+	[ "$(jq '[.[].formatted.value.rx_packets] | add' <<<"$output")" -eq 14 ] # there and back
+	"$counter" --dev lo --unload --progname xdp_stats1
+}
+
+@test "a bare word names the program" {
+	veth left right
+	run "$counter" --dev left xdp_stats1 -n 1 -i 0.01
+	[ "$status" -eq 0 ]
+	grep -q 'prog name:xdp_stats1' <<<"$output"
+	grep -q '^XDP_PASS .* packets .* pps .* period 0.01' <<<"$output"
+	"$counter" --dev left --unload-all
+}
+
+@test "basic04 counts packets and bytes, with Ethernet headers, for each action" {
+	"$loader" --dev lo --skb-mode --progname xdp_pass_func
+	taskset -c 0 ping -q -c 5 -i 0.01 -s 100 127.0.0.1 >/dev/null
+	taskset -c $(($(nproc) - 1)) ping -q -c 5 -i 0.01 -s 1000 127.0.0.1 >/dev/null
+	run "$stats" --dev lo -n 1 -i 0.01
+	[ "$status" -eq 0 ]
+	[ "$(figure XDP_PASS packets)" -eq 20 ]
+	[ "$(figure XDP_PASS bytes)" -eq $((10 * (100 + 42) + 10 * (1000 + 42))) ]
+	for action in XDP_ABORTED XDP_DROP XDP_TX XDP_REDIRECT; do
+		[ "$(figure $action packets)" -eq 0 ]
+	done
+}
+
+@test "what is dropped or aborted is counted under that" {
+	for program in xdp_drop_func:XDP_DROP xdp_abort_func:XDP_ABORTED; do
+		"$loader" --dev lo --skb-mode --progname ${program%:*}
+		run ! ping -q -c 3 -i 0.01 -W 1 127.0.0.1
+		run "$stats" --dev lo -n 1 -i 0.01
+		[ "$(figure ${program#*:} packets)" -eq 3 ]
+		[ "$(figure XDP_PASS packets)" -eq 0 ]
+		"$loader" --dev lo --unload --progname ${program%:*}
+	done
+}
+
+@test "large numbers have commas, whatever the locale" {
+	"$loader" --dev lo --skb-mode
+	ping -q -c 600 -i 0.001 -s 1400 127.0.0.1 >/dev/null
+	for locale in C C.UTF-8 xx_XX; do
+		LC_ALL=$locale run "$stats" --dev lo -n 1 -i 0.01
+		grep -q '^XDP_PASS  *1,200 packets .* 1,730,400 bytes' <<<"$output"
+	done
+}
+
+@test "lines come out of a pipe when they are written" {
+	"$loader" --dev lo --skb-mode
+	start=$(date +%s%N)
+	timeout 20 "$stats" --dev lo -i 0.2 -n 50 2>/dev/null | head -n 1 >/dev/null || :
+	[ $((($(date +%s%N) - start) / 1000000)) -lt 5000 ]
+	run "$loader" --dev lo --list
+	grep -q xdp_pass_func <<<"$output" # a closed pipe ends the reader alone
+}
+
+@test "--json: each line is an object, and stdout has nothing else" {
+	"$loader" --dev lo --skb-mode >/dev/null
+	"$stats" --dev lo --json -n 3 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/json")" -eq 15 ]
+	[ "$(jq -r 'select(.dev == "lo" and .period > 0.04 and .packets >= 0) | .action' "$BATS_TEST_TMPDIR/json" | wc -l)" -eq 15 ]
+	"$loader" --dev lo --unload-all >/dev/null
+	"$counter" --dev lo -S --json -n 2 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
+	[ "$(jq -r .action "$BATS_TEST_TMPDIR/json" | sort -u)" = XDP_PASS ]
+}
+
+@test "intervals and counts that make no sense are refused" {
+	for wrong in '-i 0' '-i abc' '-i nan' '-i -1' '-i 1e99' '-n 0' '-n -1' '-n x' '-n 1.5' '-i' '-n'; do
+		# shellcheck disable=SC2086 # two words
+		run "$stats" --dev lo $wrong
+		[ "$status" -eq 2 ]
+		grep -q '^Error: ' <<<"$output"
+	done
+}
+
+@test "SIGINT and SIGTERM end the reader with figures, status 0, and what stays" {
+	"$loader" --dev lo --skb-mode
+	for signal in INT TERM; do
+		env --default-signal=INT "$stats" --dev lo -i 60 >"$BATS_TEST_TMPDIR/out" 2>&1 &
+		reader=$!
+		poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
+		kill -$signal $reader
+		wait $reader
+		grep -q '^XDP_PASS ' "$BATS_TEST_TMPDIR/out"
+		tail -n 1 "$BATS_TEST_TMPDIR/out" | grep -q "stays on lo; to remove it: .*--unload [0-9]"
+	done
+	run "$loader" --dev lo --list
+	grep -q xdp_pass_func <<<"$output"
+}
+
+@test "a device that vanishes, or gets another name, ends the reader within a second" {
+	for change in 'ip link del left' 'ip link set left name other'; do
+		veth left right
+		"$loader" --dev left >/dev/null
+		"$stats" --dev left -i 30 >"$BATS_TEST_TMPDIR/out" 2>&1 &
+		reader=$!
+		poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
+		$change
+		status=0
+		start=$(date +%s%N)
+		wait $reader || status=$?
+		[ "$status" -eq 1 ]
+		[ $((($(date +%s%N) - start) / 1000000)) -lt 1500 ]
+		grep -q 'left is gone' "$BATS_TEST_TMPDIR/out"
+		ip link del other 2>/dev/null || :
+		rm -r /sys/fs/bpf/left
+	done
+}
+
+@test "a reader needs less than 4 MB" {
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers take memory of their own'
+	"$loader" --dev lo --skb-mode
+	"$stats" --dev lo -i 60 >"$BATS_TEST_TMPDIR/out" &
+	reader=$!
+	poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
+	kb=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$reader/status)
+	kill $reader
+	wait $reader || :
+	[ "$kb" -gt 0 ]
+	[ "$kb" -lt 4096 ]
+	"$loader" --dev lo --unload-all
+	"$counter" --dev lo -S -i 60 >"$BATS_TEST_TMPDIR/out" &
+	reader=$!
+	poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
+	kb=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$reader/status)
+	kill $reader
+	wait $reader || :
+	[ "$kb" -lt 4096 ]
+}
+
+# ---- pins
+
+@test "the pin stays when the loader has ended, and holds the program's map" {
+	"$loader" --dev lo --skb-mode
+	pinned=$(bpftool -j map show pinned "$pin" | jq .id)
+	id=$("$loader" --dev lo --list | awk '/xdp_pass_func/ { print $1 }')
+	[ "$(bpftool -j prog show id "$id" | jq -c .map_ids)" = "[$pinned]" ]
+	"$loader" --dev lo --unload --progname xdp_pass_func
+	[ ! -e /sys/fs/bpf/lo ]
+}
+
+@test "only its own pin goes with the program" {
+	"$loader" --dev lo --skb-mode
+	bpftool map create /sys/fs/bpf/lo/mine type array key 4 value 4 entries 1 name mine
+	mkdir /sys/fs/bpf/other
+	bpftool map create /sys/fs/bpf/other/map type array key 4 value 4 entries 1 name other
+	"$loader" --dev lo --unload-all
+	[ ! -e "$pin" ]
+	[ -e /sys/fs/bpf/lo/mine ]
+	[ -e /sys/fs/bpf/other/map ]
+	rm -r /sys/fs/bpf/other
+}
+
+@test "the id of another program leaves program and pin alone" {
+	"$loader" --dev lo --skb-mode
+	run "$loader" --dev lo -U 4000000000
+	[ "$status" -eq 1 ]
+	grep -q 'there is: xdp_pass_func' <<<"$output"
+	[ -e "$pin" ]
+	run "$loader" --dev lo --skb-mode --progname xdp_drop_func # taken
+	[ "$status" -eq 1 ]
+	[ -e "$pin" ]
+}
+
+@test "a map of another shape at the pin's place is refused by both, and stays" {
+	mkdir /sys/fs/bpf/lo
+	bpftool map create "$pin" type array key 4 value 8 entries 5 name xdp_stats_map
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	for program in "$loader" "$stats"; do
+		run "$program" --dev lo
+		[ "$status" -eq 1 ]
+		grep -q 'it is: *array, keys of 4 bytes, values of 8 bytes, 5 entries' <<<"$output"
+		grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
+	done
+	"$loader" --dev lo --unload-all
+	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+	[ -z "$(attached lo)" ]
+}
+
+@test "a map with the right shape from an earlier loader is replaced" {
+	"$loader" --dev lo --skb-mode
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	ip link set dev lo xdpgeneric off
+	"$loader" --dev lo --skb-mode
+	after=$(bpftool -j map show pinned "$pin" | jq .id)
+	[ "$before" -ne "$after" ]
+}
+
+@test "a program that the kernel refuses leaves the old pin as it was" {
+	"$loader" --dev lo --skb-mode
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	ip link set dev lo xdpgeneric off
+	compile_bpf no_bounds
+	run "$loader" --dev lo -S --filename "$BATS_FILE_TMPDIR/no_bounds.o"
+	[ "$status" -eq 1 ]
+	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+}
+
+@test "an object without our map is taken off again" {
+	for program in "$counter" "$loader"; do
+		run "$program" --dev lo -S --filename "$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o" xdp_prog_simple
+		[ "$status" -eq 1 ]
+		grep -q 'no map xdp_stats_map' <<<"$output"
+		[ -z "$(attached lo)" ]
+		[ ! -e "$pin" ]
+	done
+}
+
+@test "without a BPF file system both say how to mount it, and nothing is attached" {
+	for program in "$loader" "$stats"; do
+		run unshare --mount sh -c "umount /sys/fs/bpf; exec '$program' --dev lo"
+		[ "$status" -eq 1 ]
+		grep -q 'mount -t bpf bpf /sys/fs/bpf' <<<"$output"
+	done
+	[ -z "$(attached lo)" ]
+}
+
+@test "where no one has pinned anything, the reader says what to do first" {
+	run "$stats" --dev lo
+	[ "$status" -eq 1 ]
+	grep -q 'nobody has pinned counters for lo' <<<"$output"
+	grep -q './xdp_loader --dev lo' <<<"$output"
+}
+
+@test "two networks with devices of one name do not share a pin" {
+	ip netns add room
+	ip netns exec room ip link set lo up
+	nsenter --net=/run/netns/room "$loader" --dev lo --skb-mode
+	[ -e /sys/fs/bpf/room:lo/xdp_stats_map ]
+	[ ! -e "$pin" ]
+	"$loader" --dev lo --skb-mode
+	[ -e "$pin" ]
+	nsenter --net=/run/netns/room "$loader" --dev lo --unload-all
+	[ ! -e /sys/fs/bpf/room:lo ]
+	[ -e "$pin" ]
+}
+
+@test "killed at any moment, the loader leaves nothing that --unload-all does not clear" {
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		"$loader" --dev lo --skb-mode >/dev/null 2>&1 &
+		sleep "0.00$((i % 10))"
+		kill -KILL $! 2>/dev/null || :
+		wait $! || :
+		"$loader" --dev lo --unload-all >/dev/null
+		[ -z "$(attached lo)" ]
+		[ ! -e "$pin" ]
+		rm -f "${pin}_new"
+	done
+}
