@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What people are told when something fails: error numbers and words as kernels, drivers and
+ * libraries have been seen to say them, also those that no device here can be made to say.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "explain.h"
+#include "pr.h"
+#include "tap.h"
+
+struct recorded {
+	int err;
+	const char *said; /* by libbpf and libxdp */
+	const char *why; /* a piece of what must be told */
+	const char *fix;
+};
+
+/* clang-format off */
+#define KERNEL(text) "libbpf: Kernel error message: " text "\n"
+#define LOG(text) "libbpf: prog 'p': BPF program load failed: Permission denied\n" \
+	"libbpf: prog 'p': -- BEGIN PROG LOAD LOG --\n" text "-- END PROG LOAD LOG --\n"
+
+static const struct recorded recorded[] = {
+	{ -EOPNOTSUPP, KERNEL("Underlying driver does not support XDP in native mode"),
+	  "no native XDP", "-S" },
+	{ -ERANGE, KERNEL("veth: Peer MTU is too large to set XDP"),
+	  "Peer MTU is too large", "mtu 1500" },
+	{ -EINVAL, KERNEL("MTU too large to enable XDP"), "MTU too large", "ip link set dev7 mtu 1500" },
+	{ -EINVAL, KERNEL("can't set XDP while LRO is on, disable LRO first"),
+	  "LRO", "ethtool -K dev7 lro off" },
+	{ -EOPNOTSUPP, KERNEL("Can't set XDP while host is implementing GRO_HW/CSUM, "
+	  "disable GRO_HW/CSUM first"), "merged", "ethtool -K dev7 rx-gro-hw off" },
+	{ -ENOMEM, KERNEL("Too few free TX rings available"), "transmit queue", "ethtool -L dev7" },
+	{ -EEXIST, KERNEL("Native and generic XDP can't be active at the same time"),
+	  "other mode", "--unload-all" },
+	{ -EBUSY, KERNEL("Can't replace active BPF XDP link"), "held by a BPF link", "--unload-all" },
+	{ -EBUSY, "", "taken by another program", "--list" },
+	{ -EPERM, "libbpf: permission error while running as root; try raising 'ulimit -l'? "
+	  "current value: 8.0 MiB\n", "does not allow it", "root" },
+	{ -ENODEV, "", "is gone", "ip link" },
+	{ -EINVAL, "libbpf: elf: legacy map definitions in 'maps' section are not supported by "
+	  "libbpf v1.0+\n", "old way", "SEC(\".maps\")" },
+	{ -EINVAL, "libbpf: BTF is required, but is missing or corrupted.\n", "type information", "-g" },
+	{ -ESRCH, "libbpf: prog 'p': missing BPF prog type, check ELF section name 'xdp-prog1'\n",
+	  "section name", "SEC(\"xdp\")" },
+	{ -EINVAL, "libbpf: couldn't reuse pinned map at '/sys/fs/bpf/m': parameter mismatch\n",
+	  "another shape", "--unload-all" },
+	{ -ESRCH, "libbpf: failed to find valid kernel BTF\n", "type information", "DEBUG_INFO_BTF" },
+	{ -EINVAL, LOG("Extension program changes packet data, while original does not\n"),
+	  "", "" },
+	{ -4001, "libbpf: elf: failed to get section names\n", "no whole object file", "make" },
+	{ -E2BIG, "", "ten programs", "--unload" },
+	/* A verifier log as 6.18 writes it, with the place in the source ... */
+	{ -EACCES, LOG("0: R1=ctx() R10=fp0\n; return eth->h_proto; @ prog.c:45\n"
+	  "3: (71) r0 = *(u8 *)(r1 +12)\ninvalid access to packet, off=12 size=1, R1(id=0,off=12,r=1)\n"
+	  "R1 offset is outside of the packet\nprocessed 4 insns (limit 1000000)\n"),
+	  "R1 offset is outside of the packet", "data_end" },
+	/* ... and as 6.1 does, without. */
+	{ -EACCES, LOG("; rec->rx_packets++;\n9: (79) r1 = *(u64 *)(r0 +0)\n"
+	  "R0 invalid mem access 'map_value_or_null'\nprocessed 10 insns (limit 1000000)\n"),
+	  "R0 invalid mem access 'map_value_or_null'", "compare with NULL" },
+	{ -EINVAL, LOG("cannot call GPL-restricted function from non-GPL compatible program\n"),
+	  "GPL", "license" },
+	{ -EINVAL, LOG("unknown opcode 8d\n"), "unknown opcode 8d", "-O2" },
+	{ -EINVAL, LOG("Unreleased reference id=1 alloc_insn=3\n"), "Unreleased reference", "submitted" },
+	/* A format that no kernel has yet: its end is shown all the same. */
+	{ -EACCES, LOG("Verification failed: prog.c:45\nReason: something quite new\n"),
+	  "something quite new", "make" },
+};
+/* clang-format on */
+
+static libbpf_print_fn_t to_library;
+
+__attribute__((format(printf, 1, 2))) static void library_says(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	to_library(LIBBPF_WARN, fmt, ap);
+	va_end(ap);
+}
+
+/* What stands on stderr after the libraries said something and we report an error. */
+static char *told(int err, const char *said)
+{
+	FILE *real = stderr;
+	char *text = NULL;
+	size_t len;
+
+	if (*said)
+		library_says("%s", said);
+	stderr = open_memstream(&text, &len);
+	pr_err(err, "cannot attach p to dev7");
+	fclose(stderr);
+	stderr = real;
+	return text;
+}
+
+static void test_recorded(void)
+{
+	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
+		char *text = told(recorded[i].err, recorded[i].said);
+
+		ok(strstr(text, recorded[i].why) && strstr(text, recorded[i].fix) &&
+			   !strchr(text, '{') && !strstr(text, "ulimit"),
+		   "%d, %.60s", recorded[i].err, recorded[i].why);
+		free(text);
+	}
+}
+
+static void test_every_number(void)
+{
+	bool all = true;
+
+	for (int err = 1; err < 140; err++) {
+		char *text = told(-err, "");
+
+		all &= !!strstr(text, "  why: ") && !strchr(text, '{');
+		free(text);
+	}
+	ok(all, "every error number gets a cause in words");
+}
+
+static void test_logs(void)
+{
+	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n";
+	struct explained_log log = {};
+	char *huge, *text;
+	size_t size = 10 << 20;
+
+	ok(!explain_log("", &log) && !explain_log("no log in here", &log), "no log, no reason");
+	ok(explain_log(begin, &log) && !*log.reason, "a log that is empty");
+	explain_log_free(&log);
+	ok(explain_log("-- BEGIN PROG LOAD LOG --\n; a = b; @ x.c:1\nbad", &log) &&
+		   !strcmp(log.reason, "bad") && !strcmp(log.source, "a = b; @ x.c:1"),
+	   "a log that was cut off");
+	explain_log_free(&log);
+
+	huge = malloc(size + 100);
+	strcpy(huge, begin);
+	memset(huge + strlen(begin), 'x', size);
+	for (size_t i = strlen(begin) + 70; i < size; i += 71)
+		huge[i] = '\n';
+	strcpy(huge + size, "\nthe last word\n-- END PROG LOAD LOG --\n");
+	text = told(-EACCES, huge);
+	ok(strstr(text, "the last word") && strlen(text) < 4000, "of a huge log the end is shown");
+	free(text);
+	free(huge);
+}
+
+int main(void)
+{
+	pr_names = (struct pr_names){
+		.self = "./self", .dev = "dev7", .prog = "p", .file = "p.o", .mode = "auto"
+	};
+	pr_keep_library_messages();
+	to_library = libbpf_set_print(NULL);
+	libbpf_set_print(to_library);
+	test_recorded();
+	test_every_number();
+	test_logs();
+	return done();
+}
