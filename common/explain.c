@@ -104,7 +104,7 @@ static const struct text texts[] = {
 	  "the driver says: {kernel}.",
 	  "try fewer queues, ethtool -L {dev} combined 1, or the slower skb mode: -S" },
 	{ -EOPNOTSUPP, "native",
-	  "the driver of {dev} has no native XDP (the kernel: {kernel}).",
+	  "the driver of {dev} has no native XDP. The kernel says:\n{kernel}.",
 	  "attach in the slower skb mode, which every device has: -S" },
 	{ 0, "Extension program changes packet data",
 	  "this libxdp is too old to share a device between programs that move packet borders.",

@@ -50,6 +50,6 @@ $(KERNS:=.o): %.o: %.c | .build
 	@mkdir -p $@
 
 clean:
-	$(call run,CLEAN,$(notdir $(CURDIR)),rm -rf .build $(PROGS) $(foreach kern,$(KERNS),$(kern).o $(kern).ll $(kern).s))
+	$(call run,CLEAN,.,rm -rf .build $(PROGS) $(foreach kern,$(KERNS),$(kern).o $(kern).ll $(kern).s))
 
 -include $(wildcard .build/*.d)

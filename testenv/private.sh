@@ -4,9 +4,9 @@
 # private.sh COMMAND [ARG...]: run a command in a world of its own.
 #
 # The command gets its own network (nothing but lo), its own mounts and its own process tree.
-# /run/netns and /run/xdp-lab are empty, /sys shows the new network's devices, and /sys/fs/bpf is
-# an empty BPF file system. When the command ends, or is killed, the kernel takes all of it away:
-# devices, attached programs, namespaces, pins and whatever still runs in there.
+# /run is empty, /sys shows the new network's devices, and /sys/fs/bpf is an empty BPF file system.
+# When the command ends, or is killed, the kernel takes all of it away: devices, attached programs,
+# namespaces, pins and whatever still runs in there.
 #
 # Without the mounts, names of network namespaces and pins would land on the host.
 
@@ -14,8 +14,8 @@ set -eu
 
 if [ "${1-}" = --mounted ]; then # process 1 of the new process tree
 	shift
-	mount -t tmpfs -o mode=755 xdp-lab /run/netns
-	mount -t tmpfs -o mode=755 xdp-lab /run/xdp-lab
+	mount -t tmpfs -o mode=755 xdp-lab /run
+	mkdir /run/netns /run/xdp-lab
 	mount -t sysfs sysfs /sys
 	mount -t bpf -o mode=700 bpf /sys/fs/bpf
 	mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || :
@@ -38,7 +38,6 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 
-mkdir -p /run/netns /run/xdp-lab
 exec 3<&0
 # What a script starts in the background ignores Ctrl-C; the command shall not.
 heed=(env '--default-signal=INT,QUIT')

@@ -201,11 +201,12 @@ own_netns() { # is the namespace $env ours? Its lo says so; a half-made one hold
 		! grep -qve '^$' -e '^1: lo:' -e "^[0-9]*: veth0[@.].* $in_mac " <<<"$inner"
 }
 
-pin_dirs() { # where the lab's loaders pin what belongs to the environment's devices
+pin_dirs() { # where the lab's loaders pin what belongs to the environment's devices: see common/lab_map.h
 	local dev
-	for dev in "$env" "$env.veth0"; do
+	for dev in "$env" "$env:veth0"; do
+		dev=${dev//./,} # the BPF file system keeps names with dots to itself
 		echo "/sys/fs/bpf/$dev"
-		[ "$vlan" = 0 ] || printf "/sys/fs/bpf/$dev.%s\n" 1 2
+		[ "$vlan" = 0 ] || printf "/sys/fs/bpf/$dev,%s\n" 1 2
 	done
 }
 
