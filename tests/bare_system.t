@@ -70,17 +70,15 @@ END
 # The tests compare what tools print with what pages show, which is what Debian 12's tools print.
 for run in bookworm:root bookworm:user bookworm:tests trixie:root trixie:user; do
 	release=${run%:*} who=${run#*:}
-	{
-		while read -r line; do
-			case $line in
-			'ok '* | 'not ok '*)
-				number=$((number + 1))
-				printf '%s\n' "${line%%ok *}ok $number - $release, ${line#*ok }"
-				;;
-			*) printf '# %s\n' "${line#\# }" ;;
-			esac
-		done < <("$here/bare-system" $release "$tmp/script" $who 2>&1)
-	}
+	while read -r line; do
+		case $line in
+		'ok '* | 'not ok '*)
+			number=$((number + 1))
+			printf '%s\n' "${line%%ok *}ok $number - $release, ${line#*ok }"
+			;;
+		*) printf '# %s\n' "${line#\# }" ;;
+		esac
+	done < <("$here/bare-system" "$release" "$tmp/script" "$who" 2>&1)
 done
 echo "1..$number"
 [ "$number" -ge 15 ]
