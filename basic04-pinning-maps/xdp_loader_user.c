@@ -36,9 +36,9 @@ static const struct lab_map_shape shape = {
 
 /* Where the map of this device is pinned. */
 struct pin {
-	const char *dir; /* /sys/fs/bpf/DEV */
-	const char *path; /* …/xdp_stats_map */
-	const char *fresh; /* where the new one waits before it takes that place */
+	const char *dir; /* /sys/fs/bpf/DEV, shorter than 300 */
+	char path[320]; /* …/xdp_stats_map */
+	char fresh[320]; /* where the new one waits before it takes that place */
 };
 
 static int find_pin(struct pin *pin, const struct cli_args *args)
@@ -46,8 +46,8 @@ static int find_pin(struct pin *pin, const struct cli_args *args)
 	pin->dir = lab_pin_dir(args->dev);
 	if (!pin->dir)
 		return -errno;
-	pin->path = pr_text("%s/" MAP, pin->dir);
-	pin->fresh = pr_text("%s/" MAP "_new", pin->dir);
+	snprintf(pin->path, sizeof(pin->path), "%s/" MAP, pin->dir);
+	snprintf(pin->fresh, sizeof(pin->fresh), "%s/" MAP "_new", pin->dir);
 	return 0;
 }
 
@@ -121,19 +121,19 @@ static int remove_pin(const struct cli_args *args)
 	err = find_pin(&pin, args);
 	if (err)
 		return err;
+	unlink(pin.fresh); /* there is one if a loader was killed before the renaming */
 	map_fd = bpf_obj_get(pin.path);
-	if (map_fd < 0)
-		return 0; /* there is none */
-	if (!lab_has_shape(map_fd, &shape)) {
+	if (map_fd >= 0 && !lab_has_shape(map_fd, &shape)) {
 		pr_note("%s is not of this loader's making and stays.", pin.path);
-	} else if (!lab_map_in_use(map_fd, args->ifindex)) { /* else another program counts in it */
+	} else if (map_fd >= 0 && !lab_map_in_use(map_fd, args->ifindex)) {
 		if (unlink(pin.path))
 			err = pr_err(-errno, "cannot remove %s", pin.path);
 		else
 			pr_info("  unpinned: %s", pin.path);
-		rmdir(pin.dir); /* fails, rightly, where others have pins in it */
-	}
-	close(map_fd);
+	} /* else there is none, or another program on the device counts in it */
+	rmdir(pin.dir); /* fails, rightly, where pins are left in it */
+	if (map_fd >= 0)
+		close(map_fd);
 	return err;
 }
 
