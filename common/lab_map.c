@@ -30,21 +30,40 @@ static bool is_shape(const struct bpf_map_info *info, const struct lab_map_shape
 	       info->value_size == want->value_size && info->max_entries == want->max_entries;
 }
 
+/* A program can be pinned too, and what the kernel tells of one could be taken for a map's shape. */
+static int read_shape(int fd, struct bpf_map_info *info)
+{
+	char path[40], kind[40];
+	__u32 len = sizeof(*info);
+	ssize_t letters;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	letters = readlink(path, kind, sizeof(kind) - 1);
+	kind[letters < 0 ? 0 : letters] = '\0';
+	if (letters > 0 && !strstr(kind, "bpf-map"))
+		return -EBADF;
+	memset(info, 0, len);
+	return bpf_obj_get_info_by_fd(fd, info, &len) ? -errno : 0;
+}
+
 bool lab_has_shape(int map_fd, const struct lab_map_shape *want)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
 
-	return !bpf_obj_get_info_by_fd(map_fd, &info, &len) && is_shape(&info, want);
+	return !read_shape(map_fd, &info) && is_shape(&info, want);
 }
 
 int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
+	int err = read_shape(map_fd, &info);
 
-	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
-		return pr_err(-errno, "cannot ask the kernel about %s", what);
+	if (err == -EBADF)
+		return pr_err_because(err, "something else is pinned there, a program perhaps.",
+				      pr_text("if nobody needs it any more: rm %s", what),
+				      "%s is no map", what);
+	if (err)
+		return pr_err(err, "cannot ask the kernel about %s", what);
 	if (is_shape(&info, want))
 		return 0;
 	return pr_err_because(-EINVAL,
