@@ -82,7 +82,7 @@ static int show_stats(int map_fd, const struct cli_args *args)
 	for (unsigned long n = 0; !err && !stop && (!args->count || n < args->count); n++) {
 		stop = lab_wait(args);
 		if (stop && stop != -EINTR)
-			return stop; /* the device has gone */
+			return stop; /* the device has gone, or the reader of the figures */
 		err = read_map(map_fd, XDP_PASS, &now);
 		if (!err)
 			lab_print_figures(args, "XDP_PASS", LAB_PACKETS, &before, &now);

@@ -90,7 +90,7 @@ static int show_stats(int map_fd, struct datarec *rec, const struct cli_args *ar
 	for (unsigned long n = 0; !err && !stop && (!args->count || n < args->count); n++) {
 		stop = lab_wait(args);
 		if (stop && stop != -EINTR)
-			return stop; /* the device has gone */
+			return stop; /* the device has gone, or the reader of the figures */
 		err = read_all(map_fd, rec, now);
 		for (__u32 action = 0; action < XDP_ACTIONS && !err; action++) {
 			lab_print_figures(args, lab_action_name(action), LAB_PACKETS_AND_BYTES,

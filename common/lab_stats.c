@@ -47,7 +47,7 @@ struct lab_rate lab_rate_between(const struct lab_reading *before, const struct 
 		return (struct lab_rate){};
 	/* Unsigned, so that the difference is right over the wrap from 2^64 - 1 to 0. */
 	rate.pps = (now->packets - before->packets) / rate.period;
-	rate.mbit = (now->bytes - before->bytes) * 8 / rate.period / 1e6;
+	rate.mbit = (now->bytes - before->bytes) / rate.period * 8 / 1e6;
 	return rate;
 }
 
@@ -134,6 +134,8 @@ int lab_wait(const struct cli_args *args)
 {
 	double end = lab_clock() + args->interval, left = args->interval;
 
+	if (ferror(stdout))
+		return -EIO; /* nobody reads them any more: cli_exit_status() says so */
 	while (!stopped && left > 0) {
 		double nap = fmin(left, 0.25);
 		struct timespec ts = { .tv_sec = 0, .tv_nsec = nap * 1e9 };

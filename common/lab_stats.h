@@ -45,7 +45,7 @@ void lab_catch_signals(void);
 
 /*
  * Waits args->interval. 0: go on; -EINTR: somebody wants us to stop; -ENODEV, after an error: the
- * device has gone.
+ * device has gone; -EIO: the figures cannot be written any more.
  */
 int lab_wait(const struct cli_args *args);
 
