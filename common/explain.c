@@ -23,6 +23,9 @@ struct text {
 
 /* clang-format off */
 static const struct text texts[] = {
+	{ 0, "Extension program changes packet data",
+	  "this libxdp is too old to share a device between programs that move packet borders.",
+	  "libxdp 1.5.5 or newer can." },
 	/* The verifier. Its wording changes from kernel to kernel: these only add an idea. */
 	{ 0, "map_value_or_null",
 	  "the kernel's verifier refuses the program: {reason}",
@@ -100,15 +103,18 @@ static const struct text texts[] = {
 	{ 0, "frame too large",
 	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
 	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
+	{ 0, "peer tx queues",
+	  "the driver says: {kernel}.",
+	  "ethtool -L {dev} rx N, as many as its other end has tx; or the slower skb mode: -S" },
+	{ 0, "channel",
+	  "the driver says: {kernel}.",
+	  "see and change them with ethtool -l and -L {dev}; or the slower skb mode: -S" },
 	{ 0, "queues",
 	  "the driver says: {kernel}.",
 	  "try fewer queues, ethtool -L {dev} combined 1, or the slower skb mode: -S" },
 	{ -EOPNOTSUPP, "native",
 	  "the driver of {dev} has no native XDP. The kernel says:\n{kernel}.",
 	  "attach in the slower skb mode, which every device has: -S" },
-	{ 0, "Extension program changes packet data",
-	  "this libxdp is too old to share a device between programs that move packet borders.",
-	  "libxdp 1.5.5 or newer can." },
 
 	/* A number and nothing else. */
 	{ -EPERM, NULL,
@@ -134,15 +140,12 @@ static const struct text texts[] = {
 };
 /* clang-format on */
 
-static int line_length(const char *text)
+/* Copies the line that begins here; it has no newline where the log was cut off. */
+static char *copy_line(const char *line, const char *end)
 {
-	return strcspn(text, "\n");
-}
+	const char *newline = line ? memchr(line, '\n', end - line) : NULL;
 
-/* Copies the line that a line of the log begins at, without its newline. */
-static char *copy_line(const char *line)
-{
-	return line ? strndup(line, line_length(line)) : NULL;
+	return line ? strndup(line, (newline ?: end) - line) : NULL;
 }
 
 /* The verifier's sentence is the last line that is not a statistic. */
@@ -151,14 +154,15 @@ static void find_reason(const char *log, const char *end, struct explained_log *
 	const char *reason = log, *source = NULL, *line, *next;
 
 	for (line = log; line < end; line = next) {
-		next = line + line_length(line) + 1;
+		next = memchr(line, '\n', end - line);
+		next = next ? next + 1 : end;
 		if (!strncmp(line, "; ", 2))
 			source = line + 2;
 		else if (*line != '\n' && strncmp(line, "processed ", 10))
 			reason = line;
 	}
-	out->reason = copy_line(reason);
-	out->source = copy_line(source);
+	out->reason = copy_line(reason, end);
+	out->source = copy_line(source, end);
 }
 
 /* The last lines of the log, in their order. */
@@ -209,26 +213,46 @@ static void append(char *out, size_t size, const char *text, int len)
 	snprintf(out + used, size - used, "%.*s", len, text);
 }
 
+/* What the kernel said through libbpf (its "extended ack"), or "". */
+static const char *find_kernel_words(const char *said)
+{
+	static const char mark[] = "Kernel error message: ";
+	static char sentence[256];
+	const char *found = NULL;
+
+	while ((said = strstr(said, mark)))
+		found = said += sizeof(mark) - 1;
+	snprintf(sentence, sizeof(sentence), "%.*s", found ? (int)strcspn(found, "\n") : 0,
+		 found ?: "");
+	return sentence;
+}
+
+struct filling {
+	int err;
+	const char *kernel;
+	const char *reason;
+};
+
 /* What a {name} in a text stands for. */
-static const char *value_of(const char *name, int len, int err, const char *reason)
+static const char *value_of(const char *name, int len, const struct filling *with)
 {
 	const struct {
 		const char *name;
 		const char *value;
 	} values[] = {
-		{ "self", pr_names.self },   { "dev", pr_names.dev },
-		{ "prog", pr_names.prog },   { "file", pr_names.file },
-		{ "error", strerror(-err) }, { "kernel", pr_kernel_said() },
-		{ "reason", reason },
+		{ "self", pr_names.self },	   { "dev", pr_names.dev },
+		{ "prog", pr_names.prog },	   { "file", pr_names.file },
+		{ "error", strerror(-with->err) }, { "kernel", with->kernel },
+		{ "reason", with->reason },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		if (!strncmp(values[i].name, name, len) && !values[i].name[len])
-			return *values[i].value ? values[i].value : strerror(-err);
+			return *values[i].value ? values[i].value : strerror(-with->err);
 	return "";
 }
 
-static void fill_in(char *out, size_t size, const char *text, int err, const char *reason)
+static void fill_in(char *out, size_t size, const char *text, const struct filling *with)
 {
 	*out = '\0';
 	while (*text) {
@@ -240,7 +264,7 @@ static void fill_in(char *out, size_t size, const char *text, int err, const cha
 		if (*text != '{')
 			break;
 		name = strcspn(++text, "}");
-		append(out, size, value_of(text, name, err, reason), size);
+		append(out, size, value_of(text, name, with), size);
 		text += name + (text[name] == '}');
 	}
 }
@@ -250,6 +274,7 @@ void explain(int err, const char *said, struct explained *out)
 	static const struct text unknown = { .why = "{kernel}", .fix = "" };
 	const struct text *text = &unknown;
 	struct explained_log log = {};
+	struct filling with;
 
 	if (err <= -__LIBBPF_ERRNO__START)
 		err = -ENOEXEC; /* libbpf's own numbers: it could not make sense of the file */
@@ -257,7 +282,8 @@ void explain(int err, const char *said, struct explained *out)
 		if (fits(&texts[i], err, said))
 			text = &texts[i];
 	explain_log(said, &log);
-	fill_in(out->why, sizeof(out->why), text->why, err, log.reason ?: "");
-	fill_in(out->fix, sizeof(out->fix), text->fix, err, log.reason ?: "");
+	with = (struct filling){ err, find_kernel_words(said), log.reason ?: "" };
+	fill_in(out->why, sizeof(out->why), text->why, &with);
+	fill_in(out->fix, sizeof(out->fix), text->fix, &with);
 	explain_log_free(&log);
 }

@@ -31,6 +31,13 @@ static void keep(const char *text, size_t len)
 	kept_len += len;
 }
 
+static void forget_library_words(void)
+{
+	free(kept);
+	kept = NULL;
+	kept_len = 0;
+}
+
 /* How the libraries go about it: for those who asked, and never the reason of an error. */
 static int show_detail(const char *fmt, va_list ap)
 {
@@ -47,6 +54,10 @@ static int keep_message(const char *fmt, va_list ap)
 
 	if (len < 0)
 		return 0;
+	if (strstr(text, "'ulimit -l'")) {
+		free(text); /* libbpf's guess at EPERM, which misleads on every kernel we support */
+		return len;
+	}
 	if (pr_level == PR_VERBOSE)
 		fprintf(stderr, "  %s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
 	keep(text, len);
@@ -74,25 +85,11 @@ void pr_keep_library_messages(void)
 	libxdp_set_print(from_libxdp);
 }
 
-const char *pr_kernel_said(void)
-{
-	static const char mark[] = "Kernel error message: ";
-	static char sentence[256];
-	const char *found = NULL, *next = kept;
-
-	while (next && (next = strstr(next, mark))) {
-		next += sizeof(mark) - 1;
-		found = next;
-	}
-	snprintf(sentence, sizeof(sentence), "%.*s", found ? (int)strcspn(found, "\n") : 0,
-		 found ? found : "");
-	return sentence;
-}
-
 void pr_info(const char *fmt, ...)
 {
 	va_list ap;
 
+	forget_library_words(); /* what it took to get here is of no use any more */
 	if (pr_level == PR_QUIET)
 		return;
 	va_start(ap, fmt);
@@ -139,13 +136,13 @@ static void print_labelled(const char *label, const char *text)
 	fputc('\n', stderr);
 }
 
-/* The libraries' words, set in, without those that are known to mislead. */
+/* The libraries' words, set in. */
 static void print_library_words(const char *said)
 {
 	while (said && *said) {
 		int len = strcspn(said, "\n");
 
-		if (len && !strstr(pr_text("%.*s", len, said), "ulimit"))
+		if (len)
 			fprintf(stderr, "       | %.*s\n", len, said);
 		said += len + (said[len] == '\n');
 	}
@@ -157,13 +154,6 @@ static void print_error(const char *fmt, va_list ap)
 	fputs("Error: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
-}
-
-static void forget_library_words(void)
-{
-	free(kept);
-	kept = NULL;
-	kept_len = 0;
 }
 
 int pr_err(int err, const char *fmt, ...)

@@ -54,7 +54,4 @@ __attribute__((format(printf, 1, 2))) void pr_note(const char *fmt, ...);
 /* A string made like printf's, in one of a few static buffers: for the arguments of the above. */
 __attribute__((format(printf, 1, 2))) const char *pr_text(const char *fmt, ...);
 
-/* What the kernel said through libbpf (its "extended ack"), or "". */
-const char *pr_kernel_said(void);
-
 #endif /* LAB_PR_H */
