@@ -89,7 +89,7 @@ static int show_stats(int map_fd, const struct cli_args *args)
 		before = now;
 	}
 	if (!err)
-		lab_say_what_stays(args, pr_names.self);
+		err = lab_say_what_stays(args, pr_names.self);
 	return err;
 }
 

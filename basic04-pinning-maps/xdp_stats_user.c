@@ -101,7 +101,7 @@ static int show_stats(int map_fd, struct datarec *rec, const struct cli_args *ar
 			pr_info("%s", "");
 	}
 	if (!err)
-		lab_say_what_stays(args, "./xdp_loader");
+		err = lab_say_what_stays(args, "./xdp_loader");
 	return err;
 }
 

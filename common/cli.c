@@ -396,8 +396,5 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 
 int cli_exit_status(int err, const struct cli_args *args)
 {
-	if (fflush(stdout) || ferror(stdout))
-		err = pr_err_because(-EIO, "its reader has gone, or the disk is full.", NULL,
-				     "cannot write to standard output");
 	return err ? args->status ?: 1 : 0;
 }

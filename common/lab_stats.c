@@ -120,6 +120,7 @@ void lab_catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_DFL);
 }
 
 /* The same device, not another one that took its number or its name. */
@@ -130,12 +131,21 @@ static bool device_is_there(const struct cli_args *args)
 	return if_indextoname(args->ifindex, name) && !strcmp(name, args->dev);
 }
 
+/* What has been shown may be lost: a disk may be full. */
+static int check_output(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	return pr_err_because(-EIO, "the disk is full, or nobody is there to read them.", NULL,
+			      "cannot write the figures");
+}
+
 int lab_wait(const struct cli_args *args)
 {
 	double end = lab_clock() + args->interval, left = args->interval;
 
-	if (ferror(stdout))
-		return -EIO; /* nobody reads them any more: cli_exit_status() says so */
+	if (check_output())
+		return -EIO;
 	while (!stopped && left > 0) {
 		double nap = fmin(left, 0.25);
 		struct timespec ts = { .tv_sec = 0, .tv_nsec = nap * 1e9 };
@@ -155,7 +165,7 @@ void lab_say_how_it_ends(const struct cli_args *args)
 		pr_info("Every %g s what was counted; Ctrl-C ends it.", args->interval);
 }
 
-void lab_say_what_stays(const struct cli_args *args, const char *loader)
+int lab_say_what_stays(const struct cli_args *args, const char *loader)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 	int count = lab_programs(args->ifindex, progs);
@@ -165,4 +175,5 @@ void lab_say_what_stays(const struct cli_args *args, const char *loader)
 			lab_describe(&progs[i]), args->dev, loader, args->dev, progs[i].id);
 	if (!count)
 		pr_info("No program is left on %s.", args->dev);
+	return check_output();
 }

@@ -40,19 +40,25 @@ enum lab_figures {
 void lab_print_figures(const struct cli_args *args, const char *action, enum lab_figures figures,
 		       const struct lab_reading *before, const struct lab_reading *now);
 
-/* From here on SIGINT and SIGTERM end lab_wait() instead of the process. */
+/*
+ * From here on SIGINT and SIGTERM end lab_wait() instead of the process, and a closed pipe ends the
+ * process.
+ */
 void lab_catch_signals(void);
 
 /*
- * Waits args->interval. 0: go on; -EINTR: somebody wants us to stop; -ENODEV, after an error: the
- * device has gone; -EIO: the figures cannot be written any more.
+ * Waits args->interval. 0: go on; -EINTR: somebody wants us to stop. After an error: -ENODEV, the
+ * device has gone; -EIO, the figures cannot be written.
  */
 int lab_wait(const struct cli_args *args);
 
 /* Says how long it goes on, before the first figures come. */
 void lab_say_how_it_ends(const struct cli_args *args);
 
-/* The last line: what stays on the device, and how to remove it with this program, or another. */
-void lab_say_what_stays(const struct cli_args *args, const char *loader);
+/*
+ * The last line: what stays on the device, and how to remove it with this program, or another.
+ * -EIO, after an error, where the figures could not be written.
+ */
+int lab_say_what_stays(const struct cli_args *args, const char *loader);
 
 #endif /* LAB_STATS_H */
