@@ -111,7 +111,8 @@ setup() {
 @test "make writes nothing but what its programs and objects are named" {
 	make -s
 	for lesson in $lessons; do
-		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' | xargs -n1 basename | sort | xargs)
+		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' |
+			xargs -n1 basename | sort | xargs)
 		case $lesson in
 		basic01*) [ "$new" = 'xdp_pass_kern.o xdp_pass_user' ] ;;
 		basic02*) [ "$new" = 'xdp_loader xdp_prog_kern.o' ] ;;
@@ -215,7 +216,7 @@ without() { # TOOL...: a PATH without these
 }
 
 @test "configure says so where clang cannot compile for BPF" {
-	printf '#!/bin/sh\ncase "$*" in *bpf*) echo "error: unable to create target: bpf" >&2; exit 1;; esac\nexec clang "$@"\n' \
+	printf '#!/bin/sh\ncase "$*" in *bpf*) echo "error: no target bpf" >&2; exit 1;; esac\nexec clang "$@"\n' \
 		>"$BATS_TEST_TMPDIR/clang-less"
 	chmod +x "$BATS_TEST_TMPDIR/clang-less"
 	run ./configure CLANG="$BATS_TEST_TMPDIR/clang-less"
@@ -241,7 +242,8 @@ without() { # TOOL...: a PATH without these
 		grep -q "^$lib  *no: " <<<"$output"
 		grep -q "$lib" <<<"$(tail -n 4 <<<"$output")"
 	done
-	printf '#!/bin/sh\ncase "$*" in *atleast*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' >"$BATS_TEST_TMPDIR/pkg"
+	printf '#!/bin/sh\ncase "$*" in *atleast*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' \
+		>"$BATS_TEST_TMPDIR/pkg"
 	run ./configure PKG_CONFIG="$BATS_TEST_TMPDIR/pkg"
 	[ "$status" -eq 1 ]
 	grep -q '1.0 is' <<<"$output"
