@@ -30,7 +30,7 @@ static bool is_shape(const struct bpf_map_info *info, const struct lab_map_shape
 	       info->value_size == want->value_size && info->max_entries == want->max_entries;
 }
 
-/* A program can be pinned too, and what the kernel tells of one could be taken for a map's shape. */
+/* A program can be pinned too, and what is told of one could be taken for the shape of a map. */
 static int read_shape(int fd, struct bpf_map_info *info)
 {
 	char path[40], kind[40];
