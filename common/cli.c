@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The options of all loaders, in one table; what derives from it: parsing, help, usage errors. */
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@ enum kind {
 	MODE, /* sets the mode */
 	LEVEL, /* sets pr_level */
 	TEXT, /* takes a word */
+	PROGNAME, /* takes a word, which may also stand alone */
 	SECONDS, /* takes a whole number of seconds */
 	FRACTION, /* takes seconds, 0.5 too */
 	NUMBER, /* takes a whole number from 1 on */
@@ -58,7 +59,7 @@ static const struct option_row rows[] = {
 	  "run the program on the network card itself" },
 	{ 0, "filename", "FILE", CLI_ATTACH, TEXT, IN_ARGS(filename), 0,
 	  "load from FILE instead of" },
-	{ 0, "progname", "NAME", CLI_ATTACH, TEXT, IN_ARGS(progname), 0,
+	{ 0, "progname", "NAME", CLI_ATTACH, PROGNAME, IN_ARGS(progname), 0,
 	  "the program to load or unload, by its C function's name" },
 	{ 0, "progsec", "NAME", CLI_ATTACH, TEXT, IN_ARGS(progsec), 0,
 	  "choose by ELF section instead, for older objects" },
@@ -197,6 +198,15 @@ static int set_number(struct cursor *at, const struct option_row *row, void *fie
 	return 0;
 }
 
+static int set_progname(struct cursor *at, const char *word)
+{
+	if (at->args->progname)
+		return cli_usage_error(at->args, "two program names, '%s' and '%s': one at a time",
+				       at->args->progname, word);
+	at->args->progname = word;
+	return 0;
+}
+
 static int print_version(void)
 {
 	printf("%s (xdp-lab) " LAB_VERSION ", libbpf %s\n", pr_names.self,
@@ -229,6 +239,8 @@ static int take_option(struct cursor *at, const struct option_row *row, const ch
 	case TEXT:
 		*(const char **)field = word;
 		return 0;
+	case PROGNAME:
+		return set_progname(at, word);
 	case FRACTION:
 		return set_fraction(at, field, word);
 	case SECONDS:
@@ -301,12 +313,8 @@ static int take_words(struct cursor *at)
 			err = take_letters(at, word + 1);
 		} else if (!(at->program->options & CLI_ATTACH)) {
 			err = cli_usage_error(at->args, "what is '%s' for?", word);
-		} else if (at->args->progname) {
-			err = cli_usage_error(at->args,
-					      "two program names, '%s' and '%s': one at a time",
-					      at->args->progname, word);
 		} else {
-			at->args->progname = word;
+			err = set_progname(at, word);
 		}
 	}
 	return err;
@@ -317,7 +325,6 @@ static int check_together(const struct cli_program *program, struct cli_args *ar
 {
 	bool unload = args->unload || args->unload_all;
 
-	args->named = args->progname;
 	if (program->options & CLI_DEV && !args->dev)
 		return cli_usage_error(args, "which device? Name it with --dev");
 	if (args->unload && args->unload_all)
@@ -338,6 +345,19 @@ static int check_together(const struct cli_program *program, struct cli_args *ar
 					     "for unloading");
 	if (args->list && (unload || args->for_seconds))
 		return cli_usage_error(args, "--list only looks: leave the rest away");
+	return 0;
+}
+
+/* By its own name: it may have been called by another (ip link property add ... altname ...). */
+static int find_device(struct cli_args *args)
+{
+	static char name[IF_NAMESIZE];
+
+	args->ifindex = lab_ifindex(args->dev);
+	if (args->ifindex < 0)
+		return args->ifindex;
+	if (if_indextoname(args->ifindex, name))
+		args->dev = pr_names.dev = name;
 	return 0;
 }
 
@@ -376,7 +396,8 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 
 	memset(args, 0, sizeof(*args));
 	setlinebuf(stdout); /* a pipe sees each line when it is written */
-	pr_names.self = argc > 0 ? argv[0] : program->object;
+	signal(SIGPIPE, SIG_IGN); /* and if nobody reads it, what was begun is finished */
+	pr_names.self = argc > 0 ? argv[0] : "xdp-lab";
 	pr_keep_library_messages();
 	if (take_words(&at) || check_together(program, args))
 		return false;
@@ -387,10 +408,8 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 	pr_names.prog = args->progname ?: "the program";
 	pr_names.file = args->filename ?: "";
 	pr_names.mode = lab_mode_name(args->mode);
-	if (args->dev) {
-		args->ifindex = lab_ifindex(args->dev);
-		args->status = args->ifindex < 0;
-	}
+	if (args->dev)
+		args->status = find_device(args) != 0;
 	return !args->status;
 }
 

@@ -43,7 +43,6 @@ struct cli_args {
 	const char *progname; /* NULL: the one program in the file */
 	const char *progsec; /* NULL: choose by name */
 	bool own_file; /* filename is the lesson's object */
-	bool named; /* progname stands on the command line */
 
 	bool unload;
 	__u32 unload_id; /* 0: no id was given */
