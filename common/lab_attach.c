@@ -121,16 +121,17 @@ int lab_report_attached(const char *name, __u32 id, const struct cli_args *args)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 	int count = lab_programs(args->ifindex, progs);
-	__u32 on_device = 0;
-	int ours = 0;
 
-	while (ours < count && progs[ours].id != id)
-		ours++;
-	if (ours < count && progs[ours].holder == LAB_HELD_BY_DISPATCHER)
-		on_device = progs[ours].holder_id;
-	else if (ours < count)
-		on_device = id;
-	return lab_print_attached(name, id, progs[ours].mode, on_device, args);
+	if (count < 0)
+		return pr_err(count, "cannot see what runs on %s", args->dev);
+	for (int i = 0; i < count; i++) {
+		bool shared = progs[i].holder == LAB_HELD_BY_DISPATCHER;
+
+		if (progs[i].id == id)
+			return lab_print_attached(name, id, progs[i].mode,
+						  shared ? progs[i].holder_id : id, args);
+	}
+	return lab_print_attached(name, id, args->mode, 0, args);
 }
 
 int lab_attach(struct xdp_program *prog, const struct cli_args *args)

@@ -62,14 +62,15 @@ static bool is_meant(const struct lab_prog *prog, const struct cli_args *args)
 
 static int not_there(const struct lab_prog *progs, int count, const struct cli_args *args)
 {
-	const char *what = args->unload_id ? pr_text("id %u", args->unload_id) : args->progname;
-	const char *there = "";
+	const char *what = args->progname, *there = "";
 
 	for (int i = 0; i < count; i++)
 		there = pr_text("%s%s%s", there, i ? ", " : "", lab_describe(&progs[i]));
 	if (!count)
 		return pr_err_because(-ENOENT, "no XDP program is attached there.", NULL,
 				      "nothing to unload from %s", args->dev);
+	if (args->unload_id)
+		what = pr_text("id %u", args->unload_id);
 	return pr_err_because(-ENOENT, pr_text("there is: %s", there), NULL,
 			      "%s is not attached to %s", what, args->dev);
 }

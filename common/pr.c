@@ -115,10 +115,13 @@ const char *pr_text(const char *fmt, ...)
 	static unsigned int next;
 	char *text = texts[next++ % 8];
 	va_list ap;
+	int len;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(texts[0]), fmt, ap);
+	len = vsnprintf(text, sizeof(texts[0]), fmt, ap);
 	va_end(ap);
+	if (len >= (int)sizeof(texts[0]))
+		strcpy(text + sizeof(texts[0]) - sizeof("..."), "...");
 	return text;
 }
 
