@@ -210,7 +210,7 @@ static bool link_is_idle(int link_fd)
 static void keep_link(int link_fd, unsigned int seconds)
 {
 	const struct timespec nap = { .tv_nsec = 250 * 1000 * 1000 };
-	int null = open("/dev/null", O_RDWR), init_net;
+	int null, init_net;
 	double end = now() + seconds;
 
 	signal(SIGHUP, SIG_IGN);
@@ -222,6 +222,7 @@ static void keep_link(int link_fd, unsigned int seconds)
 		(void)setns(init_net, CLONE_NEWNET); /* so that ours can go when it is deleted */
 	if (chdir("/") || dup2(link_fd, 3) < 0)
 		_exit(1);
+	null = open("/dev/null", O_RDWR);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	syscall(SYS_close_range, 4, ~0U, 0);

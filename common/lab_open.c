@@ -25,8 +25,10 @@ static int check_file(const char *path)
 	if (fd < 0 || fstat(fd, &st)) {
 		int err = -errno;
 
+		if (fd >= 0)
+			close(fd);
 		return pr_err_because(err, strerror(-err),
-				      errno == ENOENT ?
+				      err == -ENOENT ?
 					      "is the name right? `make` builds a lesson's "
 					      "objects." :
 					      NULL,
@@ -134,6 +136,7 @@ static void try_file(const struct cli_args *args)
 	const struct rlimit no_core = {};
 	struct bpf_program *one;
 	struct bpf_object *obj;
+	struct bpf_map *map;
 
 	setrlimit(RLIMIT_CORE, &no_core);
 	alarm(20);
@@ -144,6 +147,8 @@ static void try_file(const struct cli_args *args)
 		bpf_program__set_autoload(one, lab_is_chosen(one, args));
 		bpf_program__set_type(one, BPF_PROG_TYPE_XDP);
 	}
+	bpf_object__for_each_map(map, obj)
+		bpf_map__set_pin_path(map, NULL); /* a pin would stay */
 	bpf_object__load(obj);
 	_exit(0);
 }
