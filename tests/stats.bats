@@ -96,7 +96,8 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	"$loader" --dev lo --skb-mode >/dev/null
 	"$stats" --dev lo --json -n 3 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/json")" -eq 15 ]
-	[ "$(jq -r 'select(.dev == "lo" and .period > 0.04 and .packets >= 0) | .action' "$BATS_TEST_TMPDIR/json" | wc -l)" -eq 15 ]
+	[ "$(jq -r 'select(.dev == "lo" and .period > 0.04 and .packets >= 0) | .action' \
+		"$BATS_TEST_TMPDIR/json" | wc -l)" -eq 15 ]
 	"$loader" --dev lo --unload-all >/dev/null
 	"$counter" --dev lo -S --json -n 2 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
 	[ "$(jq -r .action "$BATS_TEST_TMPDIR/json" | sort -u)" = XDP_PASS ]
