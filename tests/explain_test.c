@@ -9,8 +9,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "explain.h"
-#include "pr.h"
+#include "explain.c" /* its table too */
 #include "tap.h"
 
 struct recorded {
@@ -52,7 +51,18 @@ static const struct recorded recorded[] = {
 	  "another shape", "--unload-all" },
 	{ -ESRCH, "libbpf: failed to find valid kernel BTF\n", "type information", "DEBUG_INFO_BTF" },
 	{ -EINVAL, LOG("Extension program changes packet data, while original does not\n"),
-	  "", "" },
+	  "libxdp is too old", "libxdp 1.5.5" },
+	{ -ENOSPC, KERNEL("veth: XDP expects number of rx queues not less than peer tx queues"),
+	  "not less than peer tx queues", "ethtool -L dev7 rx N" },
+	{ -EINVAL, KERNEL("Not enough queues"), "Not enough queues", "ethtool -L dev7 combined 1" },
+	{ -EOPNOTSUPP, KERNEL("ethtool rx/tx channels must be combined to support XDP."),
+	  "must be combined", "-S" },
+	{ -EINVAL, KERNEL("MTU 9000 larger than 3498 without XDP frag support."),
+	  "MTU 9000 larger", "ip link set dev7 mtu 1500" },
+	{ -ERANGE, "", "in one page", "mtu 1500" },
+	{ -EINVAL, KERNEL("Something that no driver says today"), "no driver says today", "" },
+	{ -EINVAL, KERNEL("the first") KERNEL("the last word"), "why: the last word", "" },
+	{ -EPERM, KERNEL("a sentence"), "Operation not permitted", "sudo ./self" },
 	{ -4001, "libbpf: elf: failed to get section names\n", "no whole object file", "make" },
 	{ -E2BIG, "", "ten programs", "--unload" },
 	/* A verifier log as 6.18 writes it, with the place in the source ... */
@@ -126,12 +136,74 @@ static void test_every_number(void)
 	ok(all, "every error number gets a cause in words");
 }
 
+/* Each row is the first that fits what it was made for: none stands behind a wider one. */
+static void test_rows(void)
+{
+	const char *hidden = NULL;
+	bool in_log = true; /* the rows about a verifier's log come first */
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char *said = NULL;
+		size_t first = 0;
+
+		if (asprintf(&said, in_log ? LOG("%s\n") : "%s", texts[i].said ?: "") < 0)
+			abort();
+		while (!fits(&texts[first], texts[i].err ?: -EINVAL, said))
+			first++;
+		if (first != i)
+			hidden = texts[i].said ?: strerror(-texts[i].err);
+		in_log &= texts[i].said && strcmp(texts[i].said, "BEGIN PROG LOAD LOG");
+		free(said);
+	}
+	ok(!hidden && !in_log, "no text stands behind a wider one: %s", hidden ?: "none");
+}
+
+/* What a library said on the way to a success is not the cause of an error that comes later. */
+static void test_old_words(void)
+{
+	FILE *real = stdout;
+	char *text;
+
+	library_says("%s", KERNEL("MTU too large to enable XDP"));
+	stdout = fopen("/dev/null", "w");
+	pr_info("Success");
+	fclose(stdout);
+	stdout = real;
+	text = told(-EBUSY, "");
+	ok(strstr(text, "taken by another program") && !strstr(text, "MTU"),
+	   "words from before a success do not explain what fails after it");
+	free(text);
+
+	pr_err_because(-EINVAL, NULL, NULL, "this and what the libraries said is over");
+	text = told(-EBUSY, "");
+	ok(!strstr(text, "over"), "nor do those of an earlier error");
+	free(text);
+}
+
+static void test_verbose(void)
+{
+	FILE *real = stderr;
+	char *text = NULL;
+	size_t len;
+
+	pr_level = PR_VERBOSE;
+	stderr = open_memstream(&text, &len);
+	library_says("%s", "libbpf: map 'm': failed to create\n");
+	library_says("%s", "libbpf: permission error while running as root; try raising "
+			   "'ulimit -l'? current value: 8.0 MiB\n");
+	fclose(stderr);
+	stderr = real;
+	pr_level = PR_NORMAL;
+	ok(strstr(text, "failed to create") && !strstr(text, "ulimit"),
+	   "-v shows what libbpf says, but never its hint about ulimit");
+	free(text);
+	free(told(-EPERM, ""));
+}
+
 static void test_logs(void)
 {
 	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n";
 	struct explained_log log = {};
-	char *huge, *text;
-	size_t size = 10 << 20;
 
 	ok(!explain_log("", &log) && !explain_log("no log in here", &log), "no log, no reason");
 	ok(explain_log(begin, &log) && !*log.reason, "a log that is empty");
@@ -140,6 +212,43 @@ static void test_logs(void)
 		   !strcmp(log.reason, "bad") && !strcmp(log.source, "a = b; @ x.c:1"),
 	   "a log that was cut off");
 	explain_log_free(&log);
+}
+
+static void test_odd_logs(void)
+{
+	struct explained_log log = {};
+	char *text;
+
+	ok(explain_log("-- BEGIN PROG LOAD LOG --\n-- END PROG LOAD LOG --\n", &log) &&
+		   !*log.reason && !*log.tail,
+	   "a log with nothing between its marks");
+	explain_log_free(&log);
+	text = told(-EACCES, "-- BEGIN PROG LOAD LOG --\n-- END PROG LOAD LOG --\n");
+	ok(strstr(text, "refuses the program: Permission denied") && !strstr(text, "-- END"),
+	   "where the verifier gives no reason, the error number does");
+	free(text);
+	ok(explain_log("-- BEGIN PROG LOAD LOG --\nthe reason-- END PROG LOAD LOG --\nmore\n",
+		       &log) &&
+		   !strcmp(log.reason, "the reason") && !strcmp(log.tail, "the reason"),
+	   "a log without a last newline ends at its mark");
+	explain_log_free(&log);
+	ok(explain_log(LOG("an older log\n") LOG("the newest log\n"), &log) &&
+		   !strcmp(log.reason, "the newest log"),
+	   "of two logs the last counts");
+	explain_log_free(&log);
+	text = told(-EACCES,
+		    LOG("; return eth->h_proto; @ prog.c:45\n3: (71) r0 = *(u8 *)(r1 +12)\n"
+			"R1 offset is outside of the packet\nprocessed 4 insns\n"));
+	ok(strstr(text, "at:  return eth->h_proto; @ prog.c:45\n"),
+	   "the line of the source is shown");
+	free(text);
+}
+
+static void test_huge_log(void)
+{
+	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n";
+	size_t size = 10 << 20;
+	char *huge, *text;
 
 	huge = malloc(size + 100);
 	strcpy(huge, begin);
@@ -164,5 +273,10 @@ int main(void)
 	test_recorded();
 	test_every_number();
 	test_logs();
+	test_odd_logs();
+	test_huge_log();
+	test_rows();
+	test_old_words();
+	test_verbose();
 	return done();
 }
