@@ -25,7 +25,8 @@ struct text {
 static const struct text texts[] = {
 	{ 0, "Extension program changes packet data",
 	  "this libxdp is too old to share a device between programs that move packet borders.",
-	  "libxdp 1.5.5 or newer can." },
+	  "use libxdp 1.5.5 or newer, or let the program own the device:\n"
+	  "sudo LIBXDP_SKIP_DISPATCHER=1 {self} …" },
 	/* The verifier. Its wording changes from kernel to kernel: these only add an idea. */
 	{ 0, "map_value_or_null",
 	  "the kernel's verifier refuses the program: {reason}",

@@ -57,7 +57,10 @@ static bool is_meant(const struct lab_prog *prog, const struct cli_args *args)
 {
 	if (args->unload_id)
 		return prog->id == args->unload_id;
-	return !args->progname || !strcmp(prog->name, args->progname);
+	if (!args->progname)
+		return true;
+	return prog->name_is_cut ? !strncmp(prog->name, args->progname, strlen(prog->name)) :
+				   !strcmp(prog->name, args->progname);
 }
 
 static int not_there(const struct lab_prog *progs, int count, const struct cli_args *args)

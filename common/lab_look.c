@@ -45,7 +45,8 @@ static void read_whole_name(struct lab_prog *prog, const struct bpf_prog_info *i
 	struct btf *btf;
 
 	snprintf(prog->name, sizeof(prog->name), "%s", *info->name ? info->name : "(no name)");
-	if (strlen(info->name) + 1 < sizeof(info->name))
+	prog->name_is_cut = strlen(info->name) + 1 == sizeof(info->name);
+	if (!prog->name_is_cut)
 		return; /* that is all of it */
 	if (!info->btf_id || bpf_obj_get_info_by_fd(fd, &more, &len) || !more.nr_func_info)
 		return;
@@ -54,6 +55,7 @@ static void read_whole_name(struct lab_prog *prog, const struct bpf_prog_info *i
 	if (type)
 		snprintf(prog->name, sizeof(prog->name), "%s",
 			 btf__name_by_offset(btf, type->name_off));
+	prog->name_is_cut = !type;
 	btf__free(btf);
 }
 

@@ -23,7 +23,8 @@ enum lab_holder {
 
 struct lab_prog {
 	__u32 id;
-	char name[128]; /* whole, where the program carries BTF; else its first 15 letters */
+	char name[128];
+	bool name_is_cut; /* without BTF, the kernel knows no more than 15 letters of it */
 	enum xdp_attach_mode mode;
 	enum lab_holder holder;
 	__u32 holder_id; /* of the link, or of the dispatcher's program */
