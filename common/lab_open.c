@@ -62,14 +62,16 @@ static bool is_xdp(struct bpf_program *prog)
 /* "XDP programs in there: a b", or their sections. */
 static const char *list_names(struct bpf_object *obj, bool sections)
 {
+	const char *name, *last = "", *names = "";
 	struct bpf_program *prog;
-	const char *names = "";
 
-	bpf_object__for_each_program(prog, obj)
-		if (is_xdp(prog))
-			names = pr_text("%s %s", names,
-					sections ? bpf_program__section_name(prog) :
-						   bpf_program__name(prog));
+	bpf_object__for_each_program(prog, obj) {
+		name = sections ? bpf_program__section_name(prog) : bpf_program__name(prog);
+		if (!is_xdp(prog) || !strcmp(name, last))
+			continue; /* those of one section follow each other */
+		names = pr_text("%s %s", names, name);
+		last = name;
+	}
 	if (!*names)
 		return "what is in there is for something else, say its sections.";
 	return pr_text("XDP %s in there:%s", sections ? "sections" : "programs", names);
