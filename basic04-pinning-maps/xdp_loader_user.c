@@ -123,7 +123,9 @@ static int remove_pin(const struct cli_args *args)
 		return err;
 	unlink(pin.fresh); /* there is one if a loader was killed before the renaming */
 	map_fd = bpf_obj_get(pin.path);
-	if (map_fd >= 0 && !lab_has_shape(map_fd, &shape)) {
+	if (map_fd < 0 && errno != ENOENT) {
+		err = pr_err(-errno, "cannot open what is pinned at %s", pin.path);
+	} else if (map_fd >= 0 && !lab_has_shape(map_fd, &shape)) {
 		pr_note("%s is not of this loader's making and stays.", pin.path);
 	} else if (map_fd >= 0 && !lab_map_in_use(map_fd, args->ifindex)) {
 		if (unlink(pin.path))
