@@ -43,8 +43,8 @@ static int refuse_second(const struct lab_prog *first, const struct cli_args *ar
 	if (lab_can_share())
 		why = "it was attached without libxdp's dispatcher, so it owns the device.";
 	if (!strcmp(first->name, "xdp_dispatcher"))
-		why = "that is libxdp's dispatcher, and the pins that tell what it calls are not in\n"
-		      "the /sys/fs/bpf of this shell. Was it opened by `ip netns exec`?";
+		why = "that is libxdp's dispatcher, and the pins that tell what it calls are not\n"
+		      "in this shell's /sys/fs/bpf. Was it opened by `ip netns exec`?";
 	if (args->for_seconds)
 		why = "--for needs the device for itself.";
 	return pr_err_because(-EBUSY, why,

@@ -248,7 +248,7 @@ static bool makes_sense(const struct cli_args *args)
 static void test_random(unsigned int seed)
 {
 	static const struct cli_program *const programs[] = { &loader, &reader, &everything };
-	int accepted = 0, wrong = 0, silent = 0, lines = 20000;
+	int accepted = 0, wrong = 0, silent = 0, lines = 5000;
 
 	srand(seed);
 	for (int i = 0; i < lines; i++) {
