@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 200
+# sanitizers: too
+#
+# The pins of basic04: they come and go with their program, and nobody else's do.
+
+# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+load helpers
+
+setup_file() {
+	in_private_world
+}
+
+setup() {
+	counter=$LAB_TREE/basic03-map-counter/xdp_load_and_stats
+	loader=$LAB_TREE/basic04-pinning-maps/xdp_loader
+	stats=$LAB_TREE/basic04-pinning-maps/xdp_stats
+	pin=/sys/fs/bpf/lo/xdp_stats_map
+}
+
+teardown() {
+	"$loader" --dev lo --unload-all >/dev/null
+	[ ! -e "$pin" ] || rm "$pin"
+	[ ! -d /sys/fs/bpf/lo ] || rm -r /sys/fs/bpf/lo
+	ip link del left 2>/dev/null || :
+	ip netns del room 2>/dev/null || :
+}
+
+@test "the pin stays when the loader has ended, and holds the program's map" {
+	"$loader" --dev lo --skb-mode
+	pinned=$(bpftool -j map show pinned "$pin" | jq .id)
+	id=$("$loader" --dev lo --list | awk '/xdp_pass_func/ { print $1 }')
+	[ "$(bpftool -j prog show id "$id" | jq -c .map_ids)" = "[$pinned]" ]
+	"$loader" --dev lo --unload --progname xdp_pass_func
+	[ ! -e /sys/fs/bpf/lo ]
+}
+
+@test "only its own pin goes with the program" {
+	"$loader" --dev lo --skb-mode
+	bpftool map create /sys/fs/bpf/lo/mine type array key 4 value 4 entries 1 name mine
+	mkdir /sys/fs/bpf/other
+	bpftool map create /sys/fs/bpf/other/map type array key 4 value 4 entries 1 name other
+	"$loader" --dev lo --unload-all
+	[ ! -e "$pin" ]
+	[ -e /sys/fs/bpf/lo/mine ]
+	[ -e /sys/fs/bpf/other/map ]
+	rm -r /sys/fs/bpf/other
+}
+
+@test "the id of another program leaves program and pin alone" {
+	"$loader" --dev lo --skb-mode
+	run "$loader" --dev lo -U 4000000000
+	[ "$status" -eq 1 ]
+	grep -q 'there is: xdp_pass_func' <<<"$output"
+	[ -e "$pin" ]
+	run "$loader" --dev lo --skb-mode --progname xdp_drop_func # taken
+	[ "$status" -eq 1 ]
+	[ -e "$pin" ]
+}
+
+@test "a map of another shape at the pin's place is refused by both, and stays" {
+	mkdir /sys/fs/bpf/lo
+	bpftool map create "$pin" type array key 4 value 8 entries 5 name xdp_stats_map
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	for program in "$loader" "$stats"; do
+		run "$program" --dev lo
+		[ "$status" -eq 1 ]
+		grep -q 'it is: *array, keys of 4 bytes, values of 8 bytes, 5 entries' <<<"$output"
+		grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
+	done
+	"$loader" --dev lo --unload-all
+	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+	[ -z "$(attached lo)" ]
+}
+
+@test "a map with the right shape from an earlier loader is replaced" {
+	"$loader" --dev lo --skb-mode
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	ip link set dev lo xdpgeneric off
+	"$loader" --dev lo --skb-mode
+	after=$(bpftool -j map show pinned "$pin" | jq .id)
+	[ "$before" -ne "$after" ]
+}
+
+@test "a program that the kernel refuses leaves the old pin as it was" {
+	"$loader" --dev lo --skb-mode
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	ip link set dev lo xdpgeneric off
+	compile_bpf no_bounds
+	run "$loader" --dev lo -S --filename "$BATS_FILE_TMPDIR/no_bounds.o"
+	[ "$status" -eq 1 ]
+	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+}
+
+@test "an object without our map is taken off again" {
+	for program in "$counter" "$loader"; do
+		run "$program" --dev lo -S --filename "$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o" xdp_prog_simple
+		[ "$status" -eq 1 ]
+		grep -q 'no map xdp_stats_map' <<<"$output"
+		[ -z "$(attached lo)" ]
+		[ ! -e "$pin" ]
+	done
+}
+
+@test "without a BPF file system both say how to mount it, and nothing is attached" {
+	for program in "$loader" "$stats"; do
+		run unshare --mount sh -c "umount /sys/fs/bpf; exec '$program' --dev lo"
+		[ "$status" -eq 1 ]
+		grep -q 'mount -t bpf bpf /sys/fs/bpf' <<<"$output"
+	done
+	[ -z "$(attached lo)" ]
+}
+
+@test "where no one has pinned anything, the reader says what to do first" {
+	run "$stats" --dev lo
+	[ "$status" -eq 1 ]
+	grep -q 'nobody has pinned counters for lo' <<<"$output"
+	grep -q './xdp_loader --dev lo' <<<"$output"
+}
+
+@test "two networks with devices of one name do not share a pin" {
+	ip netns add room
+	ip netns exec room ip link set lo up
+	nsenter --net=/run/netns/room "$loader" --dev lo --skb-mode
+	[ -e /sys/fs/bpf/room:lo/xdp_stats_map ]
+	[ ! -e "$pin" ]
+	"$loader" --dev lo --skb-mode
+	[ -e "$pin" ]
+	nsenter --net=/run/netns/room "$loader" --dev lo --unload-all
+	[ ! -e /sys/fs/bpf/room:lo ]
+	[ -e "$pin" ]
+}
+
+@test "a device with a dot in its name: the pin has a comma there, and reader and unloading find it" {
+	ip link add left.7 type veth peer name right
+	"$loader" --dev left.7
+	[ -e /sys/fs/bpf/left,7/xdp_stats_map ]
+	run "$stats" --dev left.7 -n 1 -i 0.01
+	[ "$status" -eq 0 ]
+	"$loader" --dev left.7 --unload-all
+	[ ! -e /sys/fs/bpf/left,7 ]
+	ip link del left.7
+}
+
+@test "a program at the pin's place is told from a map, refused by both, and stays" {
+	mkdir /sys/fs/bpf/lo
+	bpftool prog load "$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o" "$pin"
+	for program in "$loader" "$stats"; do
+		refused 1 "$pin is no map" "rm $pin" -- "$program" --dev lo
+	done
+	"$loader" --dev lo --unload-all
+	[ "$(bpftool -j prog show pinned "$pin" | jq -r .name)" = xdp_prog_simple ]
+	[ -z "$(attached lo)" ]
+}
+
+@test "a directory at the pin's place: the loader attaches nothing" {
+	mkdir -p "$pin"
+	refused 1 "$pin" -- "$loader" --dev lo
+	[ -z "$(attached lo)" ]
+	rmdir "$pin"
+}
+
+@test "where nothing can be pinned, nothing stays attached" {
+	mount -o remount,ro /sys/fs/bpf
+	run --separate-stderr "$loader" --dev lo --skb-mode
+	mount -o remount,rw /sys/fs/bpf
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot make the directory /sys/fs/bpf/lo'*'Read-only file system'* ]]
+	[ -z "$(attached lo)" ]
+}
+
+@test "a pin that can be neither replaced nor removed: an error, and it stays as it was" {
+	"$loader" --dev lo --skb-mode
+	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	mount -o remount,ro /sys/fs/bpf
+	run --separate-stderr "$loader" --dev lo --unload-all
+	unloaded=$status said=$stderr
+	run --separate-stderr "$loader" --dev lo --skb-mode
+	mount -o remount,rw /sys/fs/bpf
+	[ "$unloaded" -eq 1 ]
+	[ "$status" -eq 1 ]
+	for stderr in "$said" "$stderr"; do
+		[[ $stderr == *"cannot open what is pinned at $pin"*'Read-only file system'* ]]
+	done
+	[ -z "$(attached lo)" ]
+	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+}
+
+@test "what a loader that was killed has left goes with the next --unload-all" {
+	mkdir /sys/fs/bpf/lo # killed before it pinned
+	"$loader" --dev lo --unload-all
+	[ ! -e /sys/fs/bpf/lo ]
+
+	"$loader" --dev lo --skb-mode # killed before it renamed
+	mv "$pin" "${pin}_new"
+	"$loader" --dev lo --unload-all
+	[ ! -e /sys/fs/bpf/lo ]
+
+	"$loader" --dev lo --skb-mode # the same, where an older pin stands already
+	bpftool map create "${pin}_new" type array key 4 value 4 entries 1 name unfinished
+	ip link set dev lo xdpgeneric off
+	"$loader" --dev lo --skb-mode
+	[ ! -e "${pin}_new" ]
+}
+
+@test "killed at any moment, the loader leaves nothing that --unload-all does not clear" {
+	RANDOM=${LAB_SEED:=$RANDOM}
+	echo "LAB_SEED=$LAB_SEED" # shown if it fails
+	local start=$EPOCHREALTIME took
+	"$loader" --dev lo --skb-mode
+	took=$((${EPOCHREALTIME//[!0-9]/} - ${start//[!0-9]/}))
+	"$loader" --dev lo --unload-all
+	for _ in {1..30}; do
+		# a leak checker that is killed at its work complains
+		ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 "$loader" --dev lo --skb-mode >/dev/null 2>&1 &
+		sleep "$(printf '0.%06d' $((RANDOM * 32 % took)))"
+		kill -KILL $! 2>/dev/null || :
+		wait $! || :
+		"$loader" --dev lo --unload-all
+		[ -z "$(attached lo)" ]
+		[ ! -e /sys/fs/bpf/lo ]
+	done
+}
