@@ -22,7 +22,7 @@ umask 022
 PATH=$PATH:/usr/sbin:/sbin
 
 run=/run/xdp-lab
-cmd='' env='' loader='' verbose='' all='' set_legacy='' set_vlan='' making='' want='' link='' inner=''
+cmd='' env='' loader='' verbose='' all='' set_legacy='' set_vlan='' making='' want='' link='' inner='' known=()
 commands='setup teardown reset enter exec ping status list load unload stats tcpdump alias help'
 options='--name --gen-new --legacy-ip --vlan --loader --all --verbose --help'
 typed=("$@")
@@ -84,17 +84,18 @@ show() { # COMMAND...: with -v print it
 	[ -z "$verbose" ] || printf '%s\n' "$*" >&2
 }
 
-ask() { # ARG...: an ip command that changes nothing; what is not there is nothing, not an error
+ask() { # ARG...: an ip command that changes nothing, for $(...); what is not there is no error
 	show ip "$@"
-	ip "$@" 2>/dev/null
+	exec ip "$@" 2>/dev/null
 }
 
 batch() { # NETNS COMMAND...: ip commands as one process, in a namespace ('' is this one)
-	local in=${1:+-n $1} said line
+	local in=${1:+-n $1} said line lines
 	shift
 	for line; do show "ip ${in:+$in }$line"; done
+	printf -v lines '%s\n' "$@"
 	# shellcheck disable=SC2086 # $in is two words or none
-	said=$(printf '%s\n' "$@" | ip $in -batch - 2>&1) && return 0
+	said=$(ip $in -batch - <<<"$lines" 2>&1) && return 0
 	line=${said##*Command failed -:}
 	[[ $line =~ ^[0-9]+$ ]] || line=1
 	printf 'testenv.sh: this did not work: ip %s%s\n' "${in:+$in }" "${!line}" >&2
@@ -103,7 +104,7 @@ batch() { # NETNS COMMAND...: ip commands as one process, in a namespace ('' is 
 }
 
 lock() { # one at a time makes or removes; the kernel unlocks when this process ends
-	mkdir -p "$run/env"
+	[ -d "$run/env" ] || mkdir -p "$run/env"
 	exec 9>"$run/lock"
 	flock -w 60 9 || die 'another testenv.sh has been at work for a minute.' \
 		"See which one: fuser -v $run/lock"
@@ -122,10 +123,11 @@ check_name() {
 	[ -z "$why" ] || wrong "'$1' cannot be the name of an environment: $why."
 }
 
-names() { # the environments
+find_known() { # the environments there are, in $known
 	local file
+	known=()
 	for file in "$run"/env/*; do
-		[ ! -f "$file" ] || printf '%s\n' "${file##*/}"
+		[ ! -f "$file" ] || known+=("${file##*/}")
 	done
 }
 
@@ -158,16 +160,14 @@ addresses() { # what follows from number and settings
 }
 
 none() { # there is no such environment
-	local known
-	mapfile -t known < <(names)
+	find_known
 	# shellcheck disable=SC2016 # the quotes are printed
 	die "there is no environment${env:+ '$env'}." \
 		"${known[*]:+These exist: ${known[*]}. }Make one: $0 setup --name ${env:-veth-basic02}"
 }
 
 use() { # find the environment that the command is about, and remember it as the one used last
-	local known
-	mapfile -t known < <(names)
+	find_known
 	if [ -z "$env" ] && [ -f "$run/current" ]; then
 		read -r env <"$run/current" || :
 		[ -f "$run/env/$env" ] || env=''
@@ -186,28 +186,33 @@ use() { # find the environment that the command is about, and remember it as the
 	echo "$env" >"$run/current"
 }
 
-own_device() { # is the device $env ours? Its alias says so; until it has one, its address does
+# Is the device $env ours? Its alias says so; until it has one, its address does. $link describes it.
+own_device() {
 	link=$(ask -o -d link show dev "$env") || return 1
 	[[ ! $link =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
-	[ "$ready$num" = "0$num" ] && [ -n "$num" ] && [[ $link == *" $out_mac "* ]]
+	[ "$ready" = 1 ] || [ -z "$num" ] || [[ $link != *" $out_mac "* ]] || return 0
+	link=''
+	return 1
 }
 
-own_netns() { # is the namespace $env ours? Its lo says so; a half-made one holds nothing but veth0
+# Is the namespace $env ours? It has the other end of our device, or the mark on its lo, or it is
+# half made and holds nothing but veth0. $inner describes its devices where libxdp may have pins.
+own_netns() {
 	inner=''
 	[ -e "/run/netns/$env" ] || return 1
+	[[ -d /sys/fs/bpf/xdp || $link != *" link-netns $env "* ]] || return 0
 	inner=$(ask -n "$env" -o -d link show) || :
 	[[ ! $inner =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
-	[ "$ready" = 0 ] && [ -n "$num" ] &&
-		! grep -qve '^$' -e '^1: lo:' -e "^[0-9]*: veth0[@.].* $in_mac " <<<"$inner"
+	[ "$ready" = 1 ] || [ -z "$num" ] ||
+		grep -qve '^$' -e '^1: lo:' -e "^[0-9]*: veth0[@.].* $in_mac " <<<"$inner" || return 0
+	inner=''
+	return 1
 }
 
-pin_dirs() { # where the lab's loaders pin what belongs to the environment's devices: see common/lab_map.h
-	local dev
-	for dev in "$env" "$env:veth0"; do
-		dev=${dev//./,} # the BPF file system keeps names with dots to itself
-		echo "/sys/fs/bpf/$dev"
-		[ "$vlan" = 0 ] || printf "/sys/fs/bpf/$dev,%s\n" 1 2
-	done
+find_pin_dirs() { # where the lab's loaders pin for the environment's devices: see common/lab_map.h
+	local dev=${env//./,} # the BPF file system keeps names with dots to itself
+	pin_dirs=("/sys/fs/bpf/$dev" "/sys/fs/bpf/$dev:veth0")
+	[ "$vlan" = 0 ] || pin_dirs+=("${pin_dirs[@]/%/,1}" "${pin_dirs[@]/%/,2}")
 }
 
 is_our_pin() { # FILE: a map under its own name (the kernel keeps 15 characters), as loaders pin it
@@ -221,14 +226,15 @@ is_our_pin() { # FILE: a map under its own name (the kernel keeps 15 characters)
 
 remove_pins() {
 	local dir pin
-	while read -r dir; do
+	find_pin_dirs
+	for dir in "${pin_dirs[@]}"; do
 		for pin in "$dir"/*; do
 			[ -e "$pin" ] || continue
 			is_our_pin "$pin" && rm -f -- "$pin" && continue
 			echo "Left alone, as the lab's loaders did not make it: $pin"
 		done
 		[ ! -d "$dir" ] || rmdir -- "$dir" 2>/dev/null || :
-	done < <(pin_dirs)
+	done
 }
 
 remove_dispatchers() { # what libxdp pinned for the programs on our devices
@@ -240,36 +246,37 @@ remove_dispatchers() { # what libxdp pinned for the programs on our devices
 	done <<<"$link"$'\n'"$inner"
 }
 
-processes() { # those inside
+find_running() { # the processes inside, in $running
 	local proc name
+	running=()
 	for proc in /proc/[0-9]*; do
 		[ ! "$proc/ns/net" -ef "/run/netns/$env" ] || ! read -r name <"$proc/comm" ||
-			echo "$name (pid ${proc##*/})"
+			running+=("$name (pid ${proc##*/})")
 	done 2>/dev/null
 }
 
 remove() { # take $env away, whatever there is of it
-	local todo=() running=()
+	local todo=() last=''
+	running=()
 	read_state "$env" || :
 	if own_device; then
 		todo+=("link delete dev $env")
-	elif [ -n "$link" ]; then
+	elif [ -n "$(ask link show dev "$env")" ]; then
 		echo "Left alone, as testenv.sh did not make it: device $env"
-		link=''
 	fi
 	if own_netns; then
-		mapfile -t running < <(processes)
+		find_running
 		todo+=("netns delete $env")
 	elif [ -e "/run/netns/$env" ]; then
 		echo "Left alone, as testenv.sh did not make it: network namespace $env"
-		inner=''
 	fi
 	[ ${#todo[@]} -eq 0 ] || batch '' "${todo[@]}"
 	[ ${#running[@]} -eq 0 ] || printf 'Still running, now without a network: %s\n' "${running[@]}"
 	remove_dispatchers
 	remove_pins
-	[ ! -f "$run/current" ] || [ "$(<"$run/current")" != "$env" ] || rm -f "$run/current"
-	rm -f "$run/env/$env"
+	[ ! -f "$run/current" ] || read -r last <"$run/current" || :
+	[ "$last" = "$env" ] || last=''
+	rm -f "$run/env/$env" ${last:+"$run/current"}
 }
 
 # shellcheck disable=SC2317 # the EXIT trap
@@ -365,9 +372,10 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 
 choose_number() { # WHAT-IP-SHOWS LEGACY: the lowest that no environment and no address uses
 	local n name used=' '
-	while read -r name; do
+	find_known
+	for name in "${known[@]}"; do
 		read_state "$name" && used+="$num "
-	done < <(names)
+	done
 	for n in $want {1..254}; do
 		[[ $used != *" $n "* && $1 != *" fc00:dead:cafe:$n::"* ]] || continue
 		[[ $2 = 0 || $1 != *" 10.11.$n."* ]] || continue
@@ -436,11 +444,11 @@ setup() {
 }
 
 teardown() {
-	local known=()
 	[ -n "$all" ] || use
 	trap '' INT TERM HUP # what is begun here takes a moment and is done whole
 	lock
-	mapfile -t known < <([ -n "$all" ] && names || echo "$env")
+	find_known
+	[ -n "$all" ] || known=("$env")
 	for env in "${known[@]}"; do
 		read_state "$env" || own_device || own_netns || none
 		echo "Tearing down environment '$env'"
@@ -514,8 +522,8 @@ end_status() { # WHERE DEVICE WHAT-IP-SHOWS ADDRESSES
 }
 
 status() {
-	local known dir pin
-	mapfile -t known < <(names)
+	local dir pin
+	find_known
 	if [ ${#known[@]} -gt 0 ] || [ -n "$env" ]; then
 		use
 		link=$(ask -o link show dev "$env") || :
@@ -524,20 +532,22 @@ status() {
 		[ "$ipv6$v4" != 11 ] || host="$out6 $out4" peer="$in6 $in4"
 		end_status outside "$env" "$link" "$host"
 		end_status 'inside ' veth0 "$inner" "$peer"
-		while read -r dir; do
+		find_pin_dirs
+		for dir in "${pin_dirs[@]}"; do
 			for pin in "$dir"/*; do
 				[ ! -e "$pin" ] || echo "  pinned   $pin"
 			done
-		done < <(pin_dirs)
-		processes | sed 's/^/  running  /'
+		done
+		find_running
+		[ ${#running[@]} -eq 0 ] || printf '  running  %s\n' "${running[@]}"
 		echo 'All environments (* is the one used last):'
 	fi
 	list
 }
 
 list() {
-	local known last='' links mark what
-	mapfile -t known < <(names)
+	local last='' links mark what
+	find_known
 	[ ${#known[@]} -gt 0 ] || echo "There is no environment. Make one: $0 setup --name veth-basic02"
 	[ ! -f "$run/current" ] || read -r last <"$run/current" || :
 	links=$'\n'$(ask -br link show type veth) || :
@@ -659,10 +669,11 @@ esac
 printf -v sudo ' %q' "$0" "${typed[@]}"
 [ "$EUID" -eq 0 ] || die "$cmd needs root. Type: sudo$sudo"
 needs nsenter util-linux flock util-linux ping iputils-ping
-while read -r name; do
+find_known
+for name in "${known[@]}"; do
 	[[ ! /proc/self/ns/net -ef /run/netns/$name || $cmd =~ ^(enter|exec|ping|tcpdump)$ ]] ||
 		die "this shell is inside '$name', and $cmd works from outside. Leave it first: exit"
-done < <(names)
+done
 
 trap undo EXIT
 trap 'exit 130' INT
