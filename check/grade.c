@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The grader: runs the checks of one lesson on a copy of the learner's tree, which it reads as a
+ * tar archive from stdin, and says what came of it. "lab check" is what people type.
+ *
+ * It ends with 0 if all that was asked for passed, 1 if something did not, 2 if the command line
+ * is wrong, 3 if this machine cannot tell.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "grade.h"
+#include "pr.h"
+
+struct wanted wanted = { .built_in = -1 };
+struct outcome *outcomes;
+char tree[4096];
+
+extern const struct lesson *const __start_lessons[], *const __stop_lessons[];
+
+#define CHECK_SECONDS 60 /* a check that takes longer is broken, or the machine hangs */
+#define MAX_PROCESSES 150
+
+static const char usage[] =
+	"usage: tar -c LESSON | grade LESSON [EXERCISE] [--all] [--seed HEX] [--json | --tap]\n"
+	"                             [--time] [--built-in SECONDS] [--summary] [--noise]\n"
+	"       grade --list\n"
+	"Type ./lab check instead, which does the rest.\n";
+
+void give_up(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("lab check: this machine cannot tell: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	if (err)
+		fprintf(stderr, ": %s", strerror(err < 0 ? -err : err));
+	fputs("\nWhat the machine can do: ./lab doctor\n", stderr);
+	exit(3);
+}
+
+__attribute__((noreturn)) static void wrong(const char *what, const char *word)
+{
+	fprintf(stderr, "grade: %s%s\n%s", what, word, usage);
+	exit(2);
+}
+
+__attribute__((noreturn)) static void list(void)
+{
+	for (const struct lesson *const *l = __start_lessons; l < __stop_lessons; l++) {
+		for (const struct exercise *e = (*l)->exercises; e->name; e++)
+			printf("%s %s\n", (*l)->dir, e->name);
+	}
+	exit(0);
+}
+
+static const struct lesson *find_lesson(const char *dir)
+{
+	for (const struct lesson *const *l = __start_lessons; l < __stop_lessons; l++) {
+		if (!strcmp((*l)->dir, dir))
+			return *l;
+	}
+	wrong("there are no checks for the lesson ", dir);
+}
+
+static void check_exercise(void)
+{
+	for (const struct exercise *e = wanted.lesson->exercises; e->name; e++) {
+		if (!wanted.exercise || !strcmp(e->name, wanted.exercise))
+			return;
+	}
+	fprintf(stderr, "grade: %s has no exercise '%s'; it has:", wanted.lesson->dir,
+		wanted.exercise);
+	for (const struct exercise *e = wanted.lesson->exercises; e->name; e++)
+		fprintf(stderr, " %s", e->name);
+	fputs("\n", stderr);
+	exit(2);
+}
+
+static unsigned int read_seed(const char *word)
+{
+	char *end;
+	unsigned long seed = strtoul(word, &end, 16);
+
+	if (*end || end == word || strlen(word) > 8 || word[0] == '-')
+		wrong("a seed is up to eight hexadecimal digits, not ", word);
+	return seed;
+}
+
+static void read_command_line(int argc, char **argv)
+{
+	enum {
+		OTHER,
+		SEED = 256,
+		BUILT_IN,
+		LIST
+	};
+	static int all, time, summary, noise, format;
+	static const struct option options[] = {
+		{ "all", no_argument, &all, 1 },
+		{ "time", no_argument, &time, 1 },
+		{ "summary", no_argument, &summary, 1 },
+		{ "noise", no_argument, &noise, 1 },
+		{ "json", no_argument, &format, AS_JSON },
+		{ "tap", no_argument, &format, AS_TAP },
+		{ "seed", required_argument, NULL, SEED },
+		{ "built-in", required_argument, NULL, BUILT_IN },
+		{ "list", no_argument, NULL, LIST },
+		{},
+	};
+	unsigned short seed;
+	int option;
+
+	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
+		wanted.seed = seed;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (option == SEED)
+			wanted.seed = read_seed(optarg);
+		else if (option == BUILT_IN)
+			wanted.built_in = atof(optarg);
+		else if (option == LIST)
+			list();
+		else if (option != OTHER)
+			exit(2);
+	}
+	if (optind == argc || optind + 2 < argc)
+		wrong(optind == argc ? "which lesson?" : "too many words: ",
+		      optind == argc ? "" : argv[argc - 1]);
+	wanted.all = all;
+	wanted.time = time;
+	wanted.summary = summary;
+	wanted.noise = noise;
+	wanted.format = format;
+	wanted.lesson = find_lesson(argv[optind]);
+	wanted.exercise = argv[optind + 1];
+	check_exercise();
+}
+
+/* The grader lies in check/, at the top of the tree that it grades. */
+static void find_tree(void)
+{
+	ssize_t len = readlink("/proc/self/exe", tree, sizeof(tree) - 1);
+
+	if (len < 0)
+		give_up(errno, "cannot read /proc/self/exe");
+	tree[len] = '\0';
+	for (int up = 0; up < 2; up++)
+		*strrchr(tree, '/') = '\0';
+}
+
+/* Waits for the check, and looks after those that fork without end. */
+static void wait_for(pid_t check, struct outcome *outcome)
+{
+	const struct timespec beat = { .tv_nsec = 20 * 1000 * 1000 };
+	double deadline = seconds() + CHECK_SECONDS;
+	sigset_t child;
+	pid_t pid;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+			if (pid == check)
+				return;
+		}
+		if (seconds() > deadline)
+			return;
+		if (count_processes() > MAX_PROCESSES) {
+			outcome->too_many = true;
+			return;
+		}
+		sigtimedwait(&child, NULL, &beat);
+	}
+}
+
+static void run_check(const struct exercise *exercise, struct outcome *outcome)
+{
+	double begin = seconds();
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		give_up(errno, "cannot start a process");
+	if (!pid)
+		judge(exercise, outcome);
+	wait_for(pid, outcome);
+	sweep();
+	outcome->seconds = seconds() - begin;
+	if (outcome->too_many) {
+		outcome->result = NOT_YET;
+		snprintf(outcome->came, sizeof(outcome->came),
+			 "your program started more than %d processes; they were ended",
+			 MAX_PROCESSES);
+	} else if (outcome->result == NOT_RUN) {
+		outcome->result = CANNOT_TELL;
+		snprintf(outcome->came, sizeof(outcome->came),
+			 "the check itself did not come to an end: a fault of the lab's");
+		snprintf(outcome->cure, sizeof(outcome->cure), "try again; then report it");
+	}
+}
+
+/* Process 1 of the world: all checks that were asked for, one after the other. */
+static int run_checks(void)
+{
+	const struct exercise *exercises = wanted.lesson->exercises;
+	bool failed = false, unknown = false;
+	double begin = seconds();
+
+	report_begin();
+	for (unsigned int n = 0; exercises[n].name; n++) {
+		bool asked = !wanted.exercise || !strcmp(exercises[n].name, wanted.exercise);
+
+		if (asked && (!failed || wanted.all))
+			run_check(&exercises[n], &outcomes[n]);
+		if (asked)
+			report(n + 1, &exercises[n], &outcomes[n]);
+		failed |= outcomes[n].result == NOT_YET;
+		unknown |= outcomes[n].result == CANNOT_TELL;
+	}
+	report_end(seconds() - begin);
+	return failed ? 1 : unknown ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int count = 0;
+
+	read_command_line(argc, argv);
+	if (geteuid())
+		give_up(0, "the grader needs root. Type: ./lab check, which asks for it");
+	if (isatty(STDIN_FILENO))
+		wrong("no tree on stdin", "");
+	find_tree();
+	while (wanted.lesson->exercises[count].name)
+		count++;
+	outcomes = mmap(NULL, (count + 1) * sizeof(*outcomes), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (outcomes == MAP_FAILED)
+		give_up(errno, "no memory");
+	pr_keep_library_messages();
+	return in_a_world(run_checks);
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A veth pair, raw frames on it, and what the kernel says of the programs there. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/if_link.h>
+
+#include "grade.h"
+
+struct wire wire;
+
+static int behind = -1; /* a socket that sees what goes up from wire.dev */
+static int other_end = -1; /* one that sends, and sees what comes back */
+
+/* The ip command, told what to do on its stdin; it says itself what it does not like. */
+static void ip_batch(const char *lines)
+{
+	int fds[2], status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		give_up(errno, "no pipe");
+	pid = fork();
+	if (!pid) {
+		dup2(fds[0], STDIN_FILENO);
+		execlp("ip", "ip", "-batch", "-", NULL);
+		_exit(127);
+	}
+	if (pid < 0 || write(fds[1], lines, strlen(lines)) != (ssize_t)strlen(lines))
+		give_up(errno, "cannot talk to ip");
+	close(fds[0]);
+	close(fds[1]);
+	if (waitpid(pid, &status, 0) != pid || status)
+		give_up(0, "cannot make a veth pair");
+}
+
+/* Checksums that are wrong shall be seen: nothing computes them late. */
+static void no_checksum_offload(int sock, const char *dev)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM };
+	struct ifreq req = { .ifr_data = (char *)&value };
+
+	strcpy(req.ifr_name, dev);
+	if (ioctl(sock, SIOCETHTOOL, &req))
+		give_up(errno, "cannot turn off checksum offload on %s", dev);
+}
+
+static int packet_socket(int ifindex)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), space = 8 << 20;
+
+	to.sll_ifindex = ifindex;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&to, sizeof(to)))
+		give_up(errno, "no packet socket");
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof(space));
+	return fd;
+}
+
+int own_program(__u32 verdict)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "lab_grader", "GPL", insns, 2, &opts);
+
+	if (fd < 0)
+		give_up(fd, "the kernel takes no BPF program");
+	return fd;
+}
+
+void lay_wire(void)
+{
+	unsigned int number = rnd(10, 99), index = rnd(20000, 60000);
+
+	wire.dev = text("lab%u", number);
+	wire.peer = text("far%u", number);
+	wire.ifindex = index;
+	wire.peer_ifindex = index + rnd(1, 999);
+	ip_batch(text("link add dev %s index %u mtu 1500 type veth "
+		      "peer name %s index %u mtu 1500\n"
+		      "link set dev lo up\nlink set dev %s up\nlink set dev %s up\n",
+		      wire.dev, wire.ifindex, wire.peer, wire.peer_ifindex, wire.dev, wire.peer));
+	behind = packet_socket(wire.ifindex);
+	other_end = packet_socket(wire.peer_ifindex);
+	no_checksum_offload(behind, wire.dev);
+	no_checksum_offload(behind, wire.peer);
+	/* What a program on wire.dev sends back arrives only where one runs at the other end. */
+	if (bpf_xdp_attach(wire.peer_ifindex, own_program(XDP_PASS), XDP_FLAGS_DRV_MODE, NULL))
+		give_up(errno, "a veth takes no XDP program in native mode");
+	if (wanted.noise)
+		make_noise();
+}
+
+/* ---- Frames in and out ---- */
+
+void send_frame(const struct frame *frame)
+{
+	while (send(other_end, frame->bytes, frame->len, 0) != (ssize_t)frame->len) {
+		if (errno != EAGAIN && errno != ENOBUFS)
+			give_up(errno, "cannot send a frame");
+		pause_ms(1);
+	}
+}
+
+/* Is it one of ours, and not the copy that each sender gets of what it sends? */
+static bool is_ours(const unsigned char *bytes, ssize_t len, const struct sockaddr_ll *from)
+{
+	unsigned int mark = our_mark();
+
+	return from->sll_pkttype != PACKET_OUTGOING && len >= 60 &&
+	       !memcmp(bytes + len - 4, &mark, 4);
+}
+
+static unsigned int receive(int fd, unsigned int hoped_for)
+{
+	double deadline = seconds() + (hoped_for ? 0.3 : 0.05);
+	unsigned char bytes[FRAME_MAX];
+	struct sockaddr_ll from;
+	unsigned int count = 0;
+
+	for (;;) {
+		socklen_t size = sizeof(from);
+		ssize_t len =
+			recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size);
+
+		if (len >= 0)
+			count += is_ours(bytes, len, &from);
+		else if (errno != EAGAIN || seconds() > deadline)
+			return count;
+		else if (hoped_for && count >= hoped_for)
+			hoped_for = 0, deadline = seconds() + 0.01; /* there may be too many */
+		else
+			pause_ms(1);
+	}
+}
+
+unsigned int arrived(unsigned int hoped_for)
+{
+	return receive(behind, hoped_for);
+}
+
+unsigned int returned(unsigned int hoped_for)
+{
+	return receive(other_end, hoped_for);
+}
+
+/* ---- Under fire ---- */
+
+static struct {
+	pthread_t thread;
+	atomic_bool on;
+	struct frame frame;
+	int fd;
+	unsigned long count;
+} fire;
+
+static void *keep_firing(void *unused)
+{
+	(void)unused;
+	while (atomic_load(&fire.on)) {
+		if (send(fire.fd, fire.frame.bytes, fire.frame.len, 0) > 0)
+			fire.count++;
+	}
+	return NULL;
+}
+
+void open_fire(const struct frame *frame)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = wire.peer_ifindex };
+
+	fire.frame = *frame;
+	fire.count = 0;
+	fire.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* receives nothing */
+	if (fire.fd < 0 || bind(fire.fd, (struct sockaddr *)&to, sizeof(to)))
+		give_up(errno, "no packet socket");
+	atomic_store(&fire.on, true);
+	if (pthread_create(&fire.thread, NULL, keep_firing, NULL))
+		give_up(EAGAIN, "cannot start a thread");
+}
+
+unsigned long cease_fire(void)
+{
+	atomic_store(&fire.on, false);
+	pthread_join(fire.thread, NULL);
+	close(fire.fd);
+	return fire.count;
+}
+
+/* ---- Noise, for the tests: what other hosts send on a real wire ---- */
+
+void make_noise(void)
+{
+	static const unsigned short types[] = { ETH_P_IPV6, ETH_P_ARP, ETH_P_IP, 0x88cc };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = wire.peer_ifindex };
+	pid_t parent = getpid();
+	int fd;
+
+	if (fork())
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (getppid() != parent || bind(fd, (struct sockaddr *)&to, sizeof(to)))
+		_exit(1);
+	for (unsigned int n = 0;; n++) {
+		struct frame frame = frame_of(types[n % 4], rnd(64, 600));
+
+		memset(frame.bytes + frame.len - 4, n, 4); /* not one of ours */
+		if (types[n % 4] == ETH_P_IPV6)
+			memcpy(frame.bytes, "\x33\x33\0\0\0\x01", 6);
+		if (send(fd, frame.bytes, frame.len, 0) < 0)
+			pause_ms(1);
+		pause_ms(rnd(0, 2));
+	}
+}
+
+/* ---- What the kernel says ---- */
+
+unsigned int attached(struct lab_prog progs[LAB_MAX_PROGS])
+{
+	int count = lab_programs(wire.ifindex, progs);
+
+	if (count < 0)
+		give_up(count, "cannot ask what runs on %s", wire.dev);
+	return count;
+}
+
+__u32 id_of(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		give_up(errno, "cannot ask about a program");
+	return info.id;
+}
+
+bool is_loaded(__u32 prog_id)
+{
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+bool has_dispatcher(void)
+{
+	return lab_can_share();
+}
