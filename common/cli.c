@@ -30,6 +30,7 @@ enum kind {
 	UNLOAD, /* takes an id, or none */
 	HELP,
 	VERSION,
+	OWN, /* the program's own: where its word goes says what it is */
 };
 
 struct option_row {
@@ -98,11 +99,25 @@ struct cursor {
 	struct cli_args *args;
 	char **next; /* the word after this one */
 	const char *written; /* the option as the person wrote it */
+	const struct cli_own_option *own; /* which one of the program's own it is, for OWN */
 };
 
 static bool program_has(const struct cli_program *program, const struct option_row *row)
 {
 	return !row->group || row->group & program->options;
+}
+
+static bool is_there(const struct cli_own_option *own)
+{
+	return own && own->name;
+}
+
+/* The program's own option, as a row like those of the table. */
+static struct option_row row_of(const struct cli_own_option *own)
+{
+	return (struct option_row){
+		.name = own->name, .arg = own->arg, .kind = OWN, .help = own->help
+	};
 }
 
 int cli_usage_error(struct cli_args *args, const char *fmt, ...)
@@ -119,22 +134,31 @@ int cli_usage_error(struct cli_args *args, const char *fmt, ...)
 	return -EINVAL;
 }
 
+static void print_row(const struct cli_program *program, const struct option_row *row)
+{
+	char left[40];
+
+	snprintf(left, sizeof(left), "%c%c%s--%s %s", row->letter ? '-' : ' ', row->letter ?: ' ',
+		 row->letter ? ", " : "  ", row->name, row->arg ?: "");
+	printf("  %-26s %s%s%s\n", left, row->help, row->field == IN_ARGS(filename) ? " " : "",
+	       row->field == IN_ARGS(filename) ? program->object : "");
+}
+
 static void print_help(const struct cli_program *program)
 {
+	const struct cli_own_option *own = program->own;
+
 	printf("Usage: %s %s[OPTION…]%s\n\n%s\n\n", pr_names.self,
 	       program->options & CLI_DEV ? "--dev DEV " : "",
 	       program->options & CLI_ATTACH ? " [PROGRAM]" : "", program->about);
 	for (size_t i = 0; i < ROWS; i++) {
-		const struct option_row *row = &rows[i];
-		char left[40];
+		for (; !rows[i].group && is_there(own); own++) { /* before those of every program */
+			struct option_row row = row_of(own);
 
-		if (!program_has(program, row))
-			continue;
-		snprintf(left, sizeof(left), "%c%c%s--%s %s", row->letter ? '-' : ' ',
-			 row->letter ?: ' ', row->letter ? ", " : "  ", row->name, row->arg ?: "");
-		printf("  %-26s %s%s%s\n", left, row->help,
-		       row->field == IN_ARGS(filename) ? " " : "",
-		       row->field == IN_ARGS(filename) ? program->object : "");
+			print_row(program, &row);
+		}
+		if (program_has(program, &rows[i]))
+			print_row(program, &rows[i]);
 	}
 	if (program->options & CLI_ATTACH && program->progname)
 		printf("\nWithout --progname it loads %s.\n", program->progname);
@@ -153,21 +177,26 @@ static unsigned long read_number(const char *word, unsigned long max)
 	return *end || errno || value > max ? 0 : value;
 }
 
-static int set_id(struct cursor *at, const char *word)
+/* The word behind an option that takes an id or none: attached to it, or the next, or NULL. */
+static const char *find_id(struct cursor *at, const char *word)
 {
-	at->args->unload = true;
 	if (!word && *at->next && **at->next != '-')
 		word = *at->next++;
 	if (!word && *at->next && (*at->next)[1] >= '0' && (*at->next)[1] <= '9')
 		word = *at->next++; /* -5 is nobody's option: meant as an id */
+	return word;
+}
+
+static int set_id(struct cursor *at, __u32 *field, const char *word, const char *by_name)
+{
+	word = find_id(at, word);
 	if (!word)
 		return 0;
-	at->args->unload_id = read_number(word, UINT32_MAX);
-	if (!at->args->unload_id)
+	*field = read_number(word, UINT32_MAX);
+	if (!*field)
 		return cli_usage_error(at->args,
-				       "'%s' is no program id, which is a number from 1 to %u; "
-				       "by name: --unload --progname NAME",
-				       word, UINT32_MAX);
+				       "'%s' is no program id, which is a number from 1 to %u%s",
+				       word, UINT32_MAX, by_name);
 	return 0;
 }
 
@@ -207,6 +236,22 @@ static int set_progname(struct cursor *at, const char *word)
 	return 0;
 }
 
+static int set_own(struct cursor *at, const char *word)
+{
+	const struct cli_own_option *own = at->own;
+	static const struct option_row number = { .kind = NUMBER };
+
+	if (own->given)
+		*own->given = true;
+	if (own->id)
+		return set_id(at, own->id, word, "");
+	if (own->number)
+		return set_number(at, &number, own->number, word);
+	if (own->text)
+		*own->text = word;
+	return 0;
+}
+
 static int print_version(void)
 {
 	printf("%s (xdp-lab) " LAB_VERSION ", libbpf %s\n", pr_names.self,
@@ -217,13 +262,14 @@ static int print_version(void)
 /* One option with its word, where it takes one: attached to it, or the next. */
 static int take_option(struct cursor *at, const struct option_row *row, const char *word)
 {
+	bool optional = row->kind == UNLOAD || (row->kind == OWN && at->own->id);
 	void *field = (char *)at->args + row->field;
 
 	if (word && !row->arg)
 		return cli_usage_error(at->args, "%s takes no value", at->written);
-	if (row->arg && row->kind != UNLOAD && !word)
+	if (row->arg && !optional && !word)
 		word = *at->next ? *at->next++ : NULL;
-	if (row->arg && row->kind != UNLOAD && (!word || !*word))
+	if (row->arg && !optional && (!word || !*word))
 		return cli_usage_error(at->args, "%s wants a value: %s", at->written, row->arg);
 
 	switch (row->kind) {
@@ -247,7 +293,11 @@ static int take_option(struct cursor *at, const struct option_row *row, const ch
 	case NUMBER:
 		return set_number(at, row, field, word);
 	case UNLOAD:
-		return set_id(at, word);
+		at->args->unload = true;
+		return set_id(at, &at->args->unload_id, word,
+			      "; by name: --unload --progname NAME");
+	case OWN:
+		return set_own(at, word);
 	case HELP:
 		print_help(at->program);
 		return -ECANCELED;
@@ -257,16 +307,29 @@ static int take_option(struct cursor *at, const struct option_row *row, const ch
 	return 0;
 }
 
+static bool is_named(const char *name, const char *text, size_t len)
+{
+	return strlen(name) == len && !strncmp(name, text, len);
+}
+
 /* --name, --name=word */
 static int take_long(struct cursor *at, const char *text)
 {
+	const struct cli_own_option *own = at->program->own;
 	size_t len = strcspn(text, "=");
+	const char *word = text[len] ? text + len + 1 : NULL;
 
 	at->written = pr_text("--%.*s", (int)len, text);
 	for (size_t i = 0; i < ROWS; i++)
-		if (program_has(at->program, &rows[i]) && strlen(rows[i].name) == len &&
-		    !strncmp(rows[i].name, text, len))
-			return take_option(at, &rows[i], text[len] ? text + len + 1 : NULL);
+		if (program_has(at->program, &rows[i]) && is_named(rows[i].name, text, len))
+			return take_option(at, &rows[i], word);
+	for (; is_there(own); own++) {
+		struct option_row row = row_of(own);
+
+		at->own = own;
+		if (is_named(own->name, text, len))
+			return take_option(at, &row, word);
+	}
 	return cli_usage_error(at->args, "there is no option %s", at->written);
 }
 

@@ -23,12 +23,27 @@ enum {
 	CLI_STATS = 1 << 4, /* -i, -n, --json */
 };
 
+/*
+ * An option that one program alone has: a row of a table in its _user.c, which ends with an empty
+ * row. It takes a word if it has a place for it; with none of the three it is a flag.
+ */
+struct cli_own_option {
+	const char *name; /* "replace" makes --replace */
+	const char *arg; /* what --help calls the word: "[ID]"; NULL for a flag */
+	const char *help; /* one line */
+	bool *given; /* true once the option was there; may be NULL */
+	__u32 *id; /* takes the next word as an id, unless it begins with '-': as -U does. Else 0 */
+	unsigned long *number; /* takes a whole number from 1 on */
+	const char **text; /* takes any word but an empty one */
+};
+
 /* What a program tells of itself; in main(). */
 struct cli_program {
 	const char *about; /* one sentence for --help */
 	unsigned int options; /* CLI_… | CLI_… */
 	const char *object; /* the lesson's object, beside the program */
 	const char *progname; /* the function that it loads unless told otherwise */
+	const struct cli_own_option *own; /* what it has besides, or NULL */
 };
 
 /* What the command line says. */

@@ -25,6 +25,28 @@ static const struct cli_program everything = {
 	.object = "prog.o",
 };
 
+static bool replace, dry_run;
+static __u32 replace_id;
+static unsigned long times;
+static const char *label;
+static const struct cli_own_option own_options[] = {
+	{ .name = "replace",
+	  .arg = "[ID]",
+	  .help = "in its place",
+	  .given = &replace,
+	  .id = &replace_id },
+	{ .name = "dry-run", .help = "only look", .given = &dry_run },
+	{ .name = "times", .arg = "N", .help = "how often", .number = &times },
+	{ .name = "label", .arg = "TEXT", .help = "a name for it", .text = &label },
+	{}
+};
+static const struct cli_program with_own = {
+	.about = "A loader with options of its own.",
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD,
+	.object = "prog.o",
+	.own = own_options,
+};
+
 struct parsed {
 	bool go_on;
 	struct cli_args args;
@@ -43,6 +65,9 @@ static struct parsed *parse_words(const struct cli_program *program, char **word
 	while (words[argc])
 		argc++;
 	pr_level = PR_NORMAL;
+	replace = dry_run = false;
+	replace_id = times = 0;
+	label = NULL;
 	stdout = stderr = open_memstream(&text, &len);
 	parsed.go_on = cli_parse(program, argc, words, &parsed.args);
 	fclose(stdout);
@@ -197,6 +222,39 @@ static void test_usage(void)
 	usage(&loader, "-d lo --list -U 3", "only looks");
 }
 
+/* A program's own options keep to the rules of the others. */
+static void test_own(void)
+{
+	static const char *const ids[] = { "abc", "-5", "0", "4294967296", "''" };
+	const struct parsed *help = parse(&with_own, "--help");
+	char line[100];
+
+	ok(strstr(help->said, "      --replace [ID]         in its place\n") &&
+		   strstr(help->said, "--dry-run ") && strstr(help->said, "--times N ") &&
+		   strstr(help->said, "--label TEXT ") &&
+		   strstr(help->said, "--replace") < strstr(help->said, "-q, --quiet"),
+	   "the help has a program's own options, before those of every program");
+	MEANS(&with_own, "-d lo", !replace && !replace_id && !dry_run && !times && !label);
+	MEANS(&with_own, "-d lo --replace 745", args->dev && replace && replace_id == 745);
+	MEANS(&with_own, "--replace=745 -d lo", args->dev && replace && replace_id == 745);
+	MEANS(&with_own, "--replace -d lo p", is(args->progname, "p") && replace && !replace_id);
+	MEANS(&with_own, "-d lo --replace", args->dev && replace && !replace_id);
+	MEANS(&with_own, "-d lo --replace --progname p", is(args->progname, "p") && replace);
+	MEANS(&with_own, "-d lo --dry-run p", is(args->progname, "p") && dry_run && !replace);
+	MEANS(&with_own, "-d lo --times 3 --label -x", is(label, "-x") && args->dev && times == 3);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		snprintf(line, sizeof(line), "-d lo --replace %s", ids[i]);
+		usage(&with_own, line,
+		      "is no program id, which is a number from 1 to 4294967295\n");
+	}
+	usage(&with_own, "-d lo --dry-run=1", "--dry-run takes no value");
+	usage(&with_own, "-d lo --times", "--times wants a value: N");
+	usage(&with_own, "-d lo --times 0", "--times wants a whole number");
+	usage(&with_own, "-d lo --label=", "--label wants a value: TEXT");
+	usage(&with_own, "-d lo --replac 5", "there is no option --replac");
+	usage(&loader, "-d lo --replace", "there is no option --replace");
+}
+
 static void test_device(void)
 {
 	const struct parsed *parsed = parse(&loader, "--dev none");
@@ -220,7 +278,7 @@ static char *random_word(void)
 		"--progsec=%d", "--for",       "4294967296", "-SNAq",
 		"-qvU",		"-Sd",	       "--force",    "-v",
 		"--filename",	"/dev/null",   "--dev=%s",   "\xff\xfe",
-		"-\xc3",	"prog",
+		"-\xc3",	"prog",	       "--replace",  "--times",
 	};
 	size_t len = rand() % 60, which = rand() % 50;
 	char *word;
@@ -247,7 +305,8 @@ static bool makes_sense(const struct cli_args *args)
 
 static void test_random(unsigned int seed)
 {
-	static const struct cli_program *const programs[] = { &loader, &reader, &everything };
+	static const struct cli_program *const programs[] = { &loader, &reader, &everything,
+							      &with_own };
 	int accepted = 0, wrong = 0, silent = 0, lines = 5000;
 
 	srand(seed);
@@ -258,7 +317,7 @@ static void test_random(unsigned int seed)
 
 		for (int j = 1; j < argc; j++)
 			words[j] = random_word();
-		parsed = parse_words(programs[rand() % 3], words);
+		parsed = parse_words(programs[rand() % 4], words);
 		accepted += parsed->go_on;
 		wrong += parsed->go_on ? !makes_sense(&parsed->args) : parsed->args.status > 2;
 		silent += !parsed->go_on && !*parsed->said;
@@ -278,6 +337,7 @@ int main(void)
 	test_table();
 	test_lines();
 	test_usage();
+	test_own();
 	test_device();
 	ok(!parse_words(&loader, none)->go_on, "no words at all, not even the program's own name");
 	test_random(seed ? strtoul(seed, NULL, 10) : (unsigned long)time(NULL));
