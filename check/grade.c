@@ -98,22 +98,35 @@ static unsigned int read_seed(const char *word)
 	return seed;
 }
 
+/* What takes a value; flags are set by getopt_long() itself. */
+enum {
+	IS_FLAG,
+	SEED = 256,
+	BUILT_IN,
+	LIST
+};
+
+static void take_option(int option)
+{
+	if (option == SEED)
+		wanted.seed = read_seed(optarg);
+	else if (option == BUILT_IN)
+		wanted.built_in = strtod(optarg, NULL);
+	else if (option == LIST)
+		list();
+	else if (option != IS_FLAG)
+		exit(2); /* getopt_long() has said why */
+}
+
 static void read_command_line(int argc, char **argv)
 {
-	enum {
-		OTHER,
-		SEED = 256,
-		BUILT_IN,
-		LIST
-	};
-	static int all, time, summary, noise, format;
 	static const struct option options[] = {
-		{ "all", no_argument, &all, 1 },
-		{ "time", no_argument, &time, 1 },
-		{ "summary", no_argument, &summary, 1 },
-		{ "noise", no_argument, &noise, 1 },
-		{ "json", no_argument, &format, AS_JSON },
-		{ "tap", no_argument, &format, AS_TAP },
+		{ "all", no_argument, &wanted.all, 1 },
+		{ "time", no_argument, &wanted.time, 1 },
+		{ "summary", no_argument, &wanted.summary, 1 },
+		{ "noise", no_argument, &wanted.noise, 1 },
+		{ "json", no_argument, &wanted.format, AS_JSON },
+		{ "tap", no_argument, &wanted.format, AS_TAP },
 		{ "seed", required_argument, NULL, SEED },
 		{ "built-in", required_argument, NULL, BUILT_IN },
 		{ "list", no_argument, NULL, LIST },
@@ -124,24 +137,12 @@ static void read_command_line(int argc, char **argv)
 
 	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
 		wanted.seed = seed;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (option == SEED)
-			wanted.seed = read_seed(optarg);
-		else if (option == BUILT_IN)
-			wanted.built_in = atof(optarg);
-		else if (option == LIST)
-			list();
-		else if (option != OTHER)
-			exit(2);
-	}
-	if (optind == argc || optind + 2 < argc)
-		wrong(optind == argc ? "which lesson?" : "too many words: ",
-		      optind == argc ? "" : argv[argc - 1]);
-	wanted.all = all;
-	wanted.time = time;
-	wanted.summary = summary;
-	wanted.noise = noise;
-	wanted.format = format;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+		take_option(option);
+	if (optind == argc)
+		wrong("which lesson?", "");
+	if (optind + 2 < argc)
+		wrong("too many words: ", argv[argc - 1]);
 	wanted.lesson = find_lesson(argv[optind]);
 	wanted.exercise = argv[optind + 1];
 	check_exercise();

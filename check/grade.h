@@ -32,18 +32,20 @@ struct outcome {
 	bool too_many; /* processes: set by the one that watches them */
 };
 
+enum {
+	AS_TEXT,
+	AS_JSON,
+	AS_TAP
+};
+
 /* What the command line asks for. */
 struct wanted {
 	const struct lesson *lesson;
 	const char *exercise; /* NULL: all */
-	bool all; /* go on after a failure */
+	int all; /* go on after a failure */
 	unsigned int seed;
-	enum {
-		AS_TEXT,
-		AS_JSON,
-		AS_TAP
-	} format;
-	bool time, summary, noise;
+	int format; /* AS_… */
+	int time, summary, noise; /* what else to print, or to do */
 	double built_in; /* seconds that the build took; negative: not told */
 };
 
