@@ -178,7 +178,7 @@ unsigned long cease_fire(void);
 /* What runs on wire.dev: how many, and each of them (see lab_xdp.h). */
 unsigned int attached(struct lab_prog progs[LAB_MAX_PROGS]);
 
-/* A program of the grader's own which returns this verdict and does nothing else: its descriptor. */
+/* A program of the grader's own, which returns this verdict and does nothing else: its fd. */
 int own_program(__u32 verdict);
 __u32 id_of(int prog_fd);
 bool is_loaded(__u32 prog_id);
@@ -192,7 +192,7 @@ bool has_dispatcher(void);
 struct watch *watch_event(const char *event, const char *filter);
 unsigned long long hits(const struct watch *watch);
 
-/* The kernel's printk stream of BPF programs, from now on: the next line with this text, or NULL. */
+/* What BPF programs print from now on: the next line that contains this text, or NULL. */
 struct printk *listen_to_printk(const char *containing);
 char *next_printk(struct printk *printk, unsigned int ms);
 

@@ -139,7 +139,7 @@ static char *take_record(struct perf_event_mmap_page *ring)
 	__atomic_store_n(&ring->data_tail, tail + header.size, __ATOMIC_RELEASE);
 	if (header.type != PERF_RECORD_SAMPLE)
 		return text("%s", "");
-	/* u32 size; eight bytes that all events have; where the string lies: u16 offset, u16 size */
+	/* u32 size, eight bytes that all events have, where the string lies: u16 offset and size */
 	memcpy(&where, raw + 4 + 8, sizeof(where));
 	return text("%s", (char *)raw + 4 + (where & 0x3ff));
 }
