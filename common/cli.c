@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The options of all loaders, in one table; what derives from it: parsing, help, usage errors. */
 #include <errno.h>
-#include <math.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -205,7 +204,7 @@ static int set_fraction(struct cursor *at, double *field, const char *word)
 	char *end;
 
 	*field = strtod(word, &end);
-	if (end == word || *end || !isfinite(*field) || *field < 0.001 || *field > 86400)
+	if (end == word || *end || !(*field >= 0.001 && *field <= 86400))
 		return cli_usage_error(at->args, "%s wants seconds, from 0.001 to 86400, not '%s'",
 				       at->written, word);
 	return 0;

@@ -7,7 +7,7 @@ warnings := -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
 # build with -O2, with which gcc finds more to warn of.
 USER_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(if $(WERROR),-O2,-O0) -g $(warnings) -Wmissing-prototypes \
 	      -I$(top)/common -I$(top)/headers $(LIBS_CFLAGS) $(SANITIZE) $(CFLAGS)
-USER_LIBS = $(LDFLAGS) $(LIBS) -lm
+USER_LIBS = $(LDFLAGS) $(LIBS)
 
 # -g also makes BTF, the type information that the kernel and bpftool read. A program gets a ctx
 # whether it looks at it or not.

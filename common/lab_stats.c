@@ -2,7 +2,6 @@
 /* Figures that are read again and again: the time between, the rates, and how they are printed. */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -98,7 +97,7 @@ void lab_print_figures(const struct cli_args *args, const char *action, enum lab
 		return;
 	}
 	printf("%-12s %15s packets %13s pps", action, grouped(now->packets),
-	       grouped(llround(rate.pps)));
+	       grouped((long long)(rate.pps + 0.5)));
 	if (figures == LAB_PACKETS_AND_BYTES)
 		printf(" %19s bytes %11.3f Mbit/s", grouped(now->bytes), rate.mbit);
 	printf("   period %.3f s\n", rate.period);
@@ -147,7 +146,7 @@ int lab_wait(const struct cli_args *args)
 	if (check_output())
 		return -EIO;
 	while (!stopped && left > 0) {
-		double nap = fmin(left, 0.25);
+		double nap = left < 0.25 ? left : 0.25;
 		struct timespec ts = { .tv_sec = 0, .tv_nsec = nap * 1e9 };
 
 		nanosleep(&ts, NULL);

@@ -115,13 +115,13 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 @test "SIGINT and SIGTERM end the reader with figures, status 0, and what stays" {
 	"$loader" --dev lo --skb-mode
 	for signal in INT TERM; do
-		env --default-signal=INT "$stats" --dev lo -i 60 >"$BATS_TEST_TMPDIR/out" 2>&1 &
+		env --default-signal=INT "$stats" --dev lo -i 60 >"$BATS_TEST_TMPDIR/$signal" 2>&1 &
 		reader=$!
-		poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
+		poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/$signal"
 		kill -$signal $reader
 		wait $reader
-		grep -q '^XDP_PASS ' "$BATS_TEST_TMPDIR/out"
-		tail -n 1 "$BATS_TEST_TMPDIR/out" | grep -q "stays on lo; to remove it: .*--unload [0-9]"
+		grep -q '^XDP_PASS ' "$BATS_TEST_TMPDIR/$signal"
+		tail -n 1 "$BATS_TEST_TMPDIR/$signal" | grep -q "stays on lo; to remove it: .*--unload [0-9]"
 	done
 	run "$loader" --dev lo --list
 	grep -q xdp_pass_func <<<"$output"
@@ -131,6 +131,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	for change in 'ip link del left' 'ip link set left name other'; do
 		veth left right
 		"$loader" --dev left >/dev/null
+		rm -f "$BATS_TEST_TMPDIR/out"
 		"$stats" --dev left -i 30 >"$BATS_TEST_TMPDIR/out" 2>&1 &
 		reader=$!
 		poll grep -q 'Ctrl-C' "$BATS_TEST_TMPDIR/out"
