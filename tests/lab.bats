@@ -11,19 +11,28 @@ setup() {
 	cd "$LAB_TREE"
 }
 
-@test "lab alone, help and -h show every command" {
-	for arg in '' help -h --help; do
-		# shellcheck disable=SC2086 # none is none
-		run ./lab $arg
+all='demo setup doctor list check watch hint solution reset undo test help'
+
+@test "help and -h show every command" {
+	for arg in help -h --help; do
+		run ./lab "$arg"
 		[ "$status" -eq 0 ]
-		for command in demo setup doctor list test help; do
-			grep -q "^  $command " <<<"$output"
+		for command in $all; do
+			grep -q "^  $command  *[^ ]" <<<"$output"
 		done
 	done
 }
 
+@test "lab alone says where one is, what the machine is, and where help is" {
+	run ./lab
+	[ "$status" -eq 0 ]
+	grep -q '^xdp-lab: [0-9]* exercises, [0-9]* passed' <<<"$output"
+	grep -q '^This machine: kernel [0-9.]* ok, ' <<<"$output"
+	grep -q 'lab help$' <<<"$output"
+}
+
 @test "every command has its own help" {
-	for command in demo setup doctor list test help; do
+	for command in $all; do
 		run ./lab help "$command"
 		[ "$status" -eq 0 ]
 		grep -q "^usage: lab $command" <<<"$output"
@@ -105,7 +114,7 @@ setup() {
 
 @test "doctor as somebody without root and sudo says so and names what it could not try" {
 	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
-	cp -r lab doctor testenv "$theirs"
+	cp -r lab check doctor testenv "$theirs"
 	chmod -R a+rX "$theirs"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups \
 		env PATH=/usr/bin:/bin TMPDIR=/tmp "$theirs/lab" doctor

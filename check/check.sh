@@ -1,0 +1,262 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check.sh: what `lab check` does. Builds as the person who owns the tree, then hands a copy of what
+# was built to the grader, which runs as root, and keeps in .lab/progress what has passed.
+#
+# A lock keeps builds apart until the copy is handed over. The copy goes through a pipe: it never
+# lies on a disk, and nothing that root does can make a file in the tree.
+
+set -eu
+here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+. "$here/check/shared.sh"
+
+lesson='' exercise='' all='' format='' want_time='' vm='' summary='' words=() pass=() vm_options=()
+tests=0 # written in TAP so far
+
+read_arguments() { # ARG...
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--seed=* | --kernel=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
+		--all) all=1 ;;
+		--json | --tap)
+			[ "${format:-$1}" = "$1" ] || die 2 '--json or --tap, not both'
+			format=$1
+			;;
+		--time) want_time=1 ;;
+		--summary) summary=1 ;; # for whoever reads it by program: see show()
+		--seed)
+			[[ ${2-} =~ ^[0-9a-fA-F]{1,8}$ ]] ||
+				die 2 '--seed takes up to eight hexadecimal digits, as a check prints them'
+			pass+=(--seed "$2")
+			shift
+			;;
+		--vm) vm=1 ;;
+		--kernel)
+			[ -n "${2-}" ] || die 2 '--kernel takes the name of a kernel; see: ./lab help vm'
+			vm=1 vm_options=(--kernel "$2")
+			shift
+			;;
+		-*) die 2 "there is no option $1; see: $self help check" ;;
+		*) words+=("$1") ;;
+		esac
+		shift
+	done
+	[ ${#words[@]} -le 2 ] || die 2 "one lesson, and one of its exercises; see: $self help check"
+}
+
+# The lessons to check, one a line; sets nothing.
+chosen() {
+	local one
+	if [ -n "$lesson" ]; then
+		echo "$lesson"
+	elif [ -n "$all" ]; then
+		for one in $(lessons); do
+			[ -z "$(exercises "$one")" ] || echo "$one"
+		done
+	else
+		one=$(lessons | next_exercise) && echo "${one%% *}"
+	fi
+}
+
+# ---- Building
+
+# What compilers and linkers said, from the first error on; nothing of make's own.
+first_error_first() {
+	sed '/^\(g\|bsd\)\?make\(\[[0-9]*\]\)\?: /d' | awk '
+		{ lines[NR] = $0 }
+		!first && /error:|undefined reference|multiple definition/ { first = NR }
+		END { for (i = first ? first : 1; i <= NR; i++) print lines[i] }'
+}
+
+missing_files() { # LESSON: sources that were there when it came
+	local path
+	[ -f "$here/check/as-it-came/$1" ] || return 0
+	while read -r _ _ path; do
+		[ -e "$here/$1/$path" ] || echo "$1/$path"
+	done < <(sources_of "$1")
+}
+
+make_it() { # DIRECTORY [ARG...]
+	as_owner make -s -j "$(nproc 2>/dev/null || echo 2)" -O --no-print-directory -C "$here/$1" \
+		"${@:2}" 2>&1 9<&-
+}
+
+# A lesson that cannot be built: the compiler's message, and nothing else.
+not_built() { # LESSON WHAT-MAKE-SAID
+	local missing
+	missing=$(missing_files "$1")
+	if [[ $2 = *'No space left'* ]]; then
+		cannot_tell "$1" "the disk is full: $1 could not be built"
+		return 3
+	elif [ -n "$missing" ]; then
+		refuse "$1" "${missing//$'\n'/, } is missing. As it came: $self reset $(short "$1")" \
+			'(what you have is kept)'
+	else
+		refuse "$1" "$(first_error_first <<<"$2")"
+	fi
+	return 1
+}
+
+build() { # LESSON
+	local said took begin=${EPOCHREALTIME//[!0-9]/}
+	if [ ! -f "$here/config.mk" ]; then
+		(cd "$here" && as_owner ./configure -q 9<&-) || die 3 "this machine is not set up yet: $self setup"
+	fi
+	said=$(make_it "$1") || {
+		not_built "$1" "$said"
+		return
+	}
+	[ -z "$said" ] || printf '%s\n' "$said" >&2 # warnings
+	[ -x "$here/check/grade" ] || echo 'Building the grader, this once …' >&2
+	said=$(make_it check LIBLAB_IS_BUILT=1) ||
+		die 3 'the grader cannot be built:' "$(first_error_first <<<"$said")"
+	took=$((${EPOCHREALTIME//[!0-9]/} - begin))
+	printf -v built_in '%d.%02d' $((took / 1000000)) $((took / 10000 % 100))
+}
+
+# ---- What people read, and what programs read, where there is no grader to write it
+
+escaped() { # TEXT: for JSON
+	local text=${1//\\/\\\\}
+	text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\t'/\\t}
+	printf '"%s"' "${text//[[:cntrl:]]/?}"
+}
+
+refuse() { # LESSON TEXT...: not yet right, as a whole
+	local text=${*:2}
+	case $format in
+	--json) printf '{"lesson":"%s","result":"not built","came":%s}\n' "$1" "$(escaped "$text")" ;;
+	--tap)
+		tests=$((tests + 1))
+		printf 'not ok %d - %s can be built\n' $tests "$(short "$1")"
+		printf '# %s\n' "${text//$'\n'/$'\n'# }"
+		;;
+	*) printf '%s\n' "$text" ;;
+	esac
+}
+
+cannot_tell() { # LESSON WHY
+	case $format in
+	--json) printf '{"lesson":"%s","result":"cannot tell","because":%s}\n' "$1" "$(escaped "$2")" ;;
+	--tap)
+		tests=$((tests + 1))
+		printf 'ok %d - %s # SKIP cannot tell: %s\n' $tests "$(short "$1")" "$2"
+		;;
+	*) printf 'lab: %s\n' "$2" >&2 ;;
+	esac
+}
+
+# ---- Grading
+
+# What the grader needs of the tree: the lesson as it was built, its page and its sources, and the
+# headers. What somebody has put beside them is not meant to be large.
+hand_over() { # LESSON
+	local status=0
+	(cd "$here" && find "$1" headers \( -path '*/.build' -o -path "$1/solution" \) -prune -o \
+		\( -type f -size -32768 -o -type l \) -print0 |
+		as_owner tar --null --no-recursion --warning=no-file-changed -T - -cf -) || status=$?
+	flock -u 9
+	[ "$status" -ne 2 ] || echo "lab: not all of $1 can be read: see above" >&2
+}
+
+grade() { # LESSON ARG...
+	if [ -n "$vm" ]; then
+		flock -u 9
+		"$here/testenv/vm.sh" ${vm_options[@]+"${vm_options[@]}"} -- ./lab check "$@" --summary 9<&-
+		return
+	fi
+	hand_over "$1" | as_root "$here/check/grade" "$@" --summary --built-in "$built_in" 9<&-
+}
+
+# Passes on what the grader says, line by line, and keeps back its last, which is for record().
+# What the grader says in TAP of one lesson becomes part of one stream, with one plan at its end.
+show() {
+	local line kept=''
+	while IFS= read -r line || [ -n "$line" ]; do
+		[ -z "$kept" ] || printf '%s\n' "$kept"
+		kept=''
+		case $format:$line in
+		*:summary$'\t'*) kept=$line ;;
+		--tap:1..*) ;;
+		--tap:ok\ [0-9]* | --tap:not\ ok\ [0-9]*)
+			tests=$((tests + 1))
+			[[ $line =~ ^((not )?ok\ )[0-9]+(.*) ]]
+			printf '%s%d%s\n' "${BASH_REMATCH[1]}" $tests "${BASH_REMATCH[3]}"
+			;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done
+	[ -z "$summary" ] || [ -z "$kept" ] || printf '%s\n' "$kept"
+	last_line=$kept
+}
+
+record() { # "summary", LESSON and NAME=RESULT, with tabs between them
+	local words name news=''
+	IFS=$'\t' read -ra words <<<"$1"
+	for name in "${words[@]:2}"; do
+		[ "${name#*=}" = passed ] || continue
+		has_passed "${words[1]}" "${name%=*}" ||
+			news+="${words[1]}/${name%=*} passed $(date '+%F %R')"$'\n'
+	done
+	[ -n "$news" ] || return 0
+	# shellcheck disable=SC2016 # for the other shell
+	as_owner sh -c '{ [ ! -f "$1" ] || cat "$1"; } >"$1.new" && printf %s "$2" >>"$1.new" &&
+		mv "$1.new" "$1"' sh "$state/progress" "$news" 2>/dev/null ||
+		echo 'lab: what has passed could not be kept in .lab/progress: is the disk full?' >&2
+}
+
+check_lesson() { # LESSON: 0 passed, 1 not yet, 3 cannot tell
+	local status=0
+	take_lock
+	build "$1" || return
+	show < <(grade "$1" ${exercise:+"$exercise"} ${all:+--all} ${format:+"$format"} \
+		${want_time:+--time} ${pass[@]+"${pass[@]}"})
+	wait $! || status=$?
+	exec 9<&-
+	if [ -z "$last_line" ]; then
+		[ "$status" -ne 2 ] || exit 2
+		[ "$status" -lt 128 ] || echo "lab: the grader was ended by signal $((status - 128))" >&2
+		return 3
+	fi
+	record "$last_line"
+	return $status
+}
+
+# ---- Who can be root here?
+
+# Where nobody can, a virtual machine can still be used; it is asked for, or offered.
+choose_place() {
+	[ -z "$vm" ] || return 0
+	[ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null || return 0
+	echo 'Grading loads programs into the kernel. That takes root, and there is no sudo here.' >&2
+	if [ ! -t 0 ] || ! ask 'Use a throwaway virtual machine instead?'; then
+		die 3 'this machine cannot tell, as this user. In a throwaway virtual machine it can:' \
+			"  $self check --vm ${words[*]-}"
+	fi
+	vm=1
+}
+
+read_arguments "$@"
+[ ${#words[@]} -lt 1 ] || lesson=$(lesson_of "${words[0]}")
+[ ${#words[@]} -lt 2 ] || exercise=$(exercise_of "$lesson" "${words[1]}")
+[ -z "$lesson" ] || [ -n "$(exercises "$lesson")" ] || exercise_of "$lesson" ''
+todo=$(chosen) || {
+	echo "All exercises have passed. To check them again: $self check --all"
+	exit 0
+}
+need_state || exit 3
+keep_pristine
+choose_place
+worst=0 last_line='' built_in=0
+for lesson in $todo; do
+	status=0
+	check_lesson "$lesson" || status=$?
+	case $status:$worst in
+	1:*) worst=1 ;;
+	3:0) worst=3 ;;
+	esac
+done
+[ "$format" != --tap ] || echo "1..$tests"
+exit $worst

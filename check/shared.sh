@@ -1,0 +1,230 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What lab and its parts in check/ share. Who includes it has set "here", the top of the tree.
+# $state keeps what this person has done: see docs/exercises.md for what lies in it.
+
+self=${LAB_SELF:-./lab}
+state=${here:?}/.lab
+
+# ---- Talking
+
+die() { # STATUS MESSAGE [LINE...]
+	local status=$1
+	shift
+	printf '%s\n' "lab: $1" "${@:2}" >&2
+	exit "$status"
+}
+
+ask() { # QUESTION: yes?
+	if [ ! -t 0 ]; then
+		[ "$(id -u)" -eq 0 ] || return 1
+		echo "$1 There is no terminal to ask on: going ahead, as root."
+		return 0
+	fi
+	local answer
+	read -r -p "$1 [Y/n] " answer
+	case $answer in '' | [Yy]*) return 0 ;; *) return 1 ;; esac
+}
+
+# The line on stdin whose first word is the fewest slips away: a letter more, less, changed, or two
+# swapped.
+nearest() { # WORD
+	awk -v word="$1" '
+		function min(a, b) { return a < b ? a : b }
+		function distance(a, b,    i, j, d) {
+			for (i = 0; i <= length(a); i++) d[i, 0] = i
+			for (j = 0; j <= length(b); j++) d[0, j] = j
+			for (i = 1; i <= length(a); i++)
+				for (j = 1; j <= length(b); j++) {
+					d[i, j] = min(min(d[i-1, j] + 1, d[i, j-1] + 1),
+						d[i-1, j-1] + (substr(a, i, 1) != substr(b, j, 1)))
+					if (i > 1 && j > 1 && substr(a, i-1, 2) == substr(b, j, 1) substr(b, j-1, 1))
+						d[i, j] = min(d[i, j], d[i-2, j-2] + 1)
+				}
+			return d[length(a), length(b)]
+		}
+		{ d = distance(word, $1); if (NR == 1 || d < best) { best = d; name = $1 } }
+		END { if (best <= 3) print name }'
+}
+
+# ---- Who does what: root where the kernel or the package manager asks for it, the tree's owner else
+
+as_root() { # COMMAND...
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo -- "$@"
+	else
+		die 1 "this step needs root, and there is no sudo: $*"
+	fi
+}
+
+as_owner() { # COMMAND...
+	local owner
+	owner=$(stat -c %u "$here")
+	if [ "$(id -u)" -eq 0 ] && [ "$owner" -ne 0 ]; then
+		setpriv --reuid "$owner" --regid "$(stat -c %g "$here")" --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+# ---- Lessons and exercises
+
+# All lessons in the order of the course, which is the order in which things are taught.
+lessons() {
+	local one
+	{
+		sed -n 's/^\([^ #/]*[0-9][0-9]-[^ /]*\) .*/\1/p' "$here/check/concepts.txt" 2>/dev/null
+		for one in "$here"/check/as-it-came/* "$here"/*[0-9][0-9]-*/Makefile; do
+			one=${one%/Makefile}
+			echo "${one##*/}"
+		done
+	} | awk -v here="$here" '/[0-9][0-9]-/ && !seen[$0]++'
+}
+
+short() { # LESSON: what people type
+	echo "${1%%-*}"
+}
+
+# The exercises of a lesson, in order: its worked answers are named N-NAME.patch.
+exercises() { # LESSON
+	local one
+	for one in "$here/$1"/solution/[0-9]*-*.patch; do
+		[ ! -f "$one" ] || basename "$one" .patch
+	done | sort -n | sed 's/^[0-9]*-//'
+}
+
+patch_of() { # LESSON EXERCISE
+	local one
+	for one in "$here/$1"/solution/[0-9]*-"$2".patch; do
+		case ${one##*/} in *[0-9]-"$2".patch) echo "$one" && return ;; esac
+	done
+	return 1
+}
+
+number_of() { # LESSON EXERCISE
+	local one
+	one=$(patch_of "$@") && one=${one##*/} && echo "${one%%-*}"
+}
+
+# What somebody typed for a lesson: its name, or the beginning of just one.
+lesson_of() { # WORD
+	local word=${1%/} found near one
+	word=${word##*/}
+	found=$(lessons | grep -Fx -- "$word" || lessons | awk -v word="$word" 'index($0, word) == 1')
+	case $found in
+	*$'\n'*) die 2 "'$1' can be ${found//$'\n'/ or }" ;;
+	?*) echo "$found" && return ;;
+	esac
+	for one in $(lessons); do
+		! exercises "$one" | grep -Fxq -- "$word" ||
+			die 2 "'$1' is an exercise of $one: type the lesson before it: $(short "$one") $1"
+	done
+	near=$({ lessons && lessons | sed 's/-.*//'; } | nearest "$word")
+	die 2 "there is no lesson '$1'${near:+; did you mean $near?}" "  all lessons: $self list"
+}
+
+# What somebody typed for an exercise: its name, its number, or the beginning of just one.
+exercise_of() { # LESSON WORD
+	local all found near
+	all=$(exercises "$1")
+	[ -n "$all" ] || die 2 "$1 has no exercises: its page is there to be read, $1/README.md"
+	found=$(grep -Fx -- "$2" <<<"$all" ||
+		{ [[ $2 =~ ^[0-9]+$ ]] && sed -n "$((10#$2))p" <<<"$all"; } ||
+		awk -v word="$2" 'index($0, word) == 1' <<<"$all")
+	case $found in
+	*$'\n'*) die 2 "'$2' can be ${found//$'\n'/ or }" ;;
+	?*) echo "$found" && return ;;
+	esac
+	near=$(nearest "$2" <<<"$all")
+	die 2 "$1 has no exercise '$2'${near:+; did you mean $near?}" "  it has: ${all//$'\n'/, }"
+}
+
+# Its section of the page, without the heading.
+section_of() { # LESSON EXERCISE
+	[ -r "$here/$1/README.md" ] ||
+		die 1 "$1/README.md is missing: the texts of the exercises are on it." \
+			"  With git:  git checkout -- $1/README.md"
+	awk -v name="$2" '
+		/^```/ { fenced = !fenced }
+		!fenced && /^##/ { inside = 0 }
+		inside { print }
+		!fenced && $0 ~ "^### Exercise [0-9]+: " name "$" { inside = 1 }
+	' "$here/$1/README.md"
+}
+
+title_of() { # LESSON EXERCISE
+	section_of "$1" "$2" | sed -n '/./{p;q}'
+}
+
+# ---- What has passed: a line for each, "LESSON/EXERCISE passed DATE TIME"
+
+has_passed() { # LESSON EXERCISE
+	[ -r "$state/progress" ] && grep -q "^$1/$2 passed" "$state/progress"
+}
+
+# Of the lessons on stdin: the first exercise that has not passed, as "LESSON EXERCISE".
+next_exercise() {
+	local lesson one
+	while read -r lesson; do
+		for one in $(exercises "$lesson"); do
+			has_passed "$lesson" "$one" || { echo "$lesson $one" && return; }
+		done
+	done
+	return 1
+}
+
+# ---- The person's own directory
+
+# Makes it, as the owner of the tree. If that cannot be: one sentence on stderr says why.
+need_state() {
+	local said
+	said=$(as_owner mkdir -p "$state" 2>&1 && as_owner touch "$state/lock" 2>&1) && return
+	case $said in
+	*'No space'* | *quota*) echo "lab: the disk is full: nothing can be written below $here" >&2 ;;
+	*'Read-only'*) echo "lab: $here is read-only: work in a copy of your own (cp -r)" >&2 ;;
+	*) echo "lab: $(id -un) may not write in $here: work in a copy of your own (cp -r)" >&2 ;;
+	esac
+	return 1
+}
+
+# One at a time: a build, and what changes a lesson. The lock ends with the process, or earlier.
+take_lock() {
+	exec 9<"$state/lock"
+	flock -n 9 && return
+	echo 'lab: waiting for another lab command in this tree to finish its build' >&2
+	flock 9
+}
+
+# ---- Lessons as they came: check/as-it-came/LESSON has a line "MODE BLOB PATH" for each source
+
+sources_of() { # LESSON: those lines
+	sed '/^#/d' "$here/check/as-it-came/$1"
+}
+
+hash_of() { # FILE: what git calls it
+	{ printf 'blob %d\0' "$(stat -Lc %s "$1")" && cat "$1"; } | sha1sum | cut -d' ' -f1
+}
+
+# Puts files aside that are as they came: a copy without git has no other place for them.
+keep_pristine() {
+	local lesson blob path missing=()
+	[ ! -e "$here/.git" ] || ! command -v git >/dev/null || return 0
+	for lesson in "$here"/check/as-it-came/*; do
+		while read -r _ blob path; do
+			[ -e "$state/pristine/$blob" ] || [ ! -f "$here/${lesson##*/}/$path" ] ||
+				missing+=("$blob" "$here/${lesson##*/}/$path")
+		done < <(sources_of "${lesson##*/}")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	as_owner mkdir -p "$state/pristine" 2>/dev/null || return 0
+	set -- "${missing[@]}"
+	while [ $# -gt 0 ]; do
+		if [ "$(hash_of "$2")" = "$1" ] && as_owner cp "$2" "$state/pristine/.$1" 2>/dev/null; then
+			as_owner mv -f "$state/pristine/.$1" "$state/pristine/$1"
+		fi
+		shift 2
+	done
+}
