@@ -39,7 +39,7 @@ $(1): $(call source_of,$(1)) $(liblab) | .build
 endef
 $(foreach prog,$(PROGS),$(eval $(call program,$(prog))))
 
-$(KERNS:=.o): %.o: %.c | .build
+$(KERNS:=.o): %.o: %.c | .build $(if $(LIBS_FROM_SOURCE),$(liblab))
 	$(call run,BPF,$@,$(CLANG) $(KERN_CFLAGS) -MMD -MP -MF .build/$*.d -c -o $@ $<)
 %.ll: %.c
 	$(call run,LLVM,$@,$(CLANG) $(KERN_CFLAGS) -emit-llvm -S -o $@ $<)
