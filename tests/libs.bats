@@ -22,7 +22,7 @@ setup_file() {
 }
 
 setup() {
-	cd "$COPY"
+	cd "$COPY" || return
 	[ ! -e "$BATS_FILE_TMPDIR/no-mirror" ] || skip 'needs mirror: one that has source packages'
 	[ -e lib/src/xdp-tools/.release ]
 }
