@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -86,6 +87,22 @@ int lab_find_map(struct xdp_program *prog, const char *name, const struct lab_ma
 		return pr_err_because(fd, "the program that was loaded has no such map.", NULL,
 				      "there is no map %s in %s", name, pr_names.file);
 	return lab_check_map(fd, name, want) ?: fd;
+}
+
+int lab_sum_cpus(int map_fd, const void *key, __u64 *sums, unsigned int count)
+{
+	int err = 0, cpus = libbpf_num_possible_cpus();
+	__u64 *all = calloc(cpus, count * sizeof(*all));
+
+	memset(sums, 0, count * sizeof(*sums));
+	if (!all)
+		return pr_err(-ENOMEM, "cannot read the map");
+	if (bpf_map_lookup_elem(map_fd, key, all))
+		err = errno == ENOENT ? -ENOENT : pr_err(-errno, "cannot read the map");
+	for (unsigned int i = 0; i < cpus * count && !err; i++)
+		sums[i % count] += all[i];
+	free(all);
+	return err;
 }
 
 /* The name of the network namespace that we are in, as `ip netns` knows it; "" if it has none. */

@@ -33,6 +33,12 @@ int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want
  */
 const char *lab_pin_dir(const char *dev);
 
+/*
+ * Numbers of which a map has a set for each CPU, added up (basic04 spells it out): its values are
+ * count of them. 0, or -ENOENT, without an error, where there is nothing at this key.
+ */
+int lab_sum_cpus(int map_fd, const void *key, __u64 *sums, unsigned int count);
+
 /* Is any program that runs on this device using this map? */
 bool lab_map_in_use(int map_fd, int ifindex);
 

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking along a packet, header by header, in a way that the verifier can follow.
+ *
+ * A cursor stands at the first byte that has not been looked at. Each lab_parse_*() looks at one
+ * header: it returns a pointer to it and moves the cursor behind it; or it returns NULL, where the
+ * packet ends too early or the header contradicts itself, and then the cursor is of no more use.
+ *
+ * Byte order. What lies in the packet has its high byte first: such a number is of type __be16 or
+ * __be32, and its name, where it is ours, ends in _be. Compare it with bpf_htons(CONSTANT). A
+ * number of any other type is a plain one. Nothing here converts behind your back.
+ */
+#ifndef LAB_PARSE_H
+#define LAB_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/types.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/* The verifier follows each turn of a loop: how many there are must be known beforehand. */
+#define LAB_VLAN_MAX 2 /* tags; a third one is left alone, and its type is what comes next */
+#define LAB_IPV6_EXT_MAX 8 /* extension headers; a ninth is left alone, likewise */
+
+#define LAB_IPV4_OFFSET 0x1fff /* of frag_off: 0 in the first, or only, fragment */
+#define LAB_IPV6_OFFSET 0xfff8 /* of offset_be: likewise */
+#define LAB_VLAN_ID 0x0fff /* of tci_be; above it stand the priority bits */
+
+struct lab_cursor {
+	void *pos; /* the first byte not yet looked at */
+	void *end; /* just behind the last one: ctx->data_end */
+	__u32 left; /* so many may follow, say the headers so far; behind them comes padding */
+};
+
+/* An 802.1Q or 802.1ad tag; the kernel's own struct is not for us. */
+struct lab_vlan_hdr {
+	__be16 tci_be; /* priority and VLAN */
+	__be16 type_be; /* what follows */
+};
+
+struct lab_ipv6_frag_hdr {
+	__u8 nexthdr;
+	__u8 reserved;
+	__be16 offset_be;
+	__be32 id_be;
+};
+
+/*
+ * Both ICMPs begin like this. The last two are an echo's; other messages have something else there,
+ * but none is shorter. (<linux/icmp.h> would bring in the C library, which no BPF program has.)
+ */
+struct lab_icmp_hdr {
+	__u8 type;
+	__u8 code;
+	__be16 checksum_be;
+	__be16 id_be;
+	__be16 sequence_be;
+};
+
+/* The VLANs that a frame says it is in, from the outermost. */
+struct lab_vlans {
+	__u32 count;
+	__u16 id[LAB_VLAN_MAX];
+};
+
+/* What an IP header says of the header above it. */
+struct lab_above {
+	__u8 proto; /* IPPROTO_TCP, …; whatever it is that comes where we could not go on */
+	bool is_cut_off; /* a later fragment: that header is in the first one, not here */
+};
+
+static __always_inline struct lab_cursor lab_cursor(const struct xdp_md *ctx)
+{
+	return (struct lab_cursor){
+		.pos = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+		.left = 1 << 16, /* no limit yet */
+	};
+}
+
+/* Are there size bytes? Without both comparisons, no byte at pos may be read. */
+static __always_inline void *lab_peek(const struct lab_cursor *cur, __u32 size)
+{
+	/* The verifier knows only this one. It wants the same pointer that is used later. */
+	if (cur->pos + size > cur->end)
+		return NULL;
+	return size > cur->left ? NULL : cur->pos;
+}
+
+static __always_inline void *lab_take(struct lab_cursor *cur, __u32 size)
+{
+	void *header = lab_peek(cur, size);
+
+	cur->pos += size;
+	cur->left -= size;
+	return header;
+}
+
+/*
+ * Where the IP packet ends, which may be before the frame does: Ethernet fills up short frames. It
+ * may also be behind data_end, where the packet lies in several buffers.
+ */
+static __always_inline void lab_limit(struct lab_cursor *cur, __u32 size)
+{
+	if (size < cur->left)
+		cur->left = size;
+}
+
+/* Ethernet, and up to two VLAN tags behind it. What follows: *type_be. No vlans wanted: NULL. */
+static __always_inline struct ethhdr *lab_parse_eth(struct lab_cursor *cur, __be16 *type_be,
+						    struct lab_vlans *vlans)
+{
+	struct ethhdr *eth = lab_take(cur, sizeof(*eth));
+
+	if (vlans)
+		vlans->count = 0;
+	if (!eth)
+		return NULL;
+	*type_be = eth->h_proto;
+	for (int i = 0; i < LAB_VLAN_MAX; i++) {
+		struct lab_vlan_hdr *tag;
+
+		if (*type_be != bpf_htons(ETH_P_8021Q) && *type_be != bpf_htons(ETH_P_8021AD))
+			break;
+		tag = lab_take(cur, sizeof(*tag));
+		if (!tag)
+			return NULL;
+		if (vlans)
+			vlans->id[vlans->count++] = bpf_ntohs(tag->tci_be) & LAB_VLAN_ID;
+		*type_be = tag->type_be;
+	}
+	return eth;
+}
+
+/* IPv4 with its options, which lie between the 20 bytes of struct iphdr and the next header. */
+static __always_inline struct iphdr *lab_parse_ipv4(struct lab_cursor *cur, struct lab_above *above)
+{
+	struct iphdr *ip = lab_peek(cur, sizeof(*ip));
+	__u32 size, total;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return NULL;
+	size = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (total < size || !lab_take(cur, size))
+		return NULL;
+	lab_limit(cur, total - size);
+	above->proto = ip->protocol;
+	above->is_cut_off = ip->frag_off & bpf_htons(LAB_IPV4_OFFSET);
+	return ip;
+}
+
+/* Is this the number of an extension header, with another one's number in its first byte? */
+static __always_inline bool lab_is_ext(__u8 proto, bool is_first)
+{
+	switch (proto) {
+	case IPPROTO_HOPOPTS: /* stands right behind the IPv6 header, or is none */
+		return is_first;
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MH:
+		return true;
+	default: /* an upper layer, or encrypted, or nothing at all */
+		return false;
+	}
+}
+
+static __always_inline __u32 lab_ext_size(const struct ipv6_opt_hdr *ext, __u8 proto)
+{
+	if (proto == IPPROTO_FRAGMENT)
+		return sizeof(struct lab_ipv6_frag_hdr);
+	if (proto == IPPROTO_AH) /* comes from IPv4, and counts otherwise */
+		return (ext->hdrlen + 2) * 4;
+	return (ext->hdrlen + 1) * 8;
+}
+
+/* IPv6 with its extension headers, each of which names the next one. */
+static __always_inline struct ipv6hdr *lab_parse_ipv6(struct lab_cursor *cur,
+						      struct lab_above *above)
+{
+	struct ipv6hdr *ip = lab_take(cur, sizeof(*ip));
+
+	if (!ip || ip->version != 6)
+		return NULL;
+	/* 0 in a jumbogram, whose length is in an option */
+	if (ip->payload_len || ip->nexthdr != IPPROTO_HOPOPTS)
+		lab_limit(cur, bpf_ntohs(ip->payload_len));
+	*above = (struct lab_above){ .proto = ip->nexthdr };
+
+	for (int i = 0; i < LAB_IPV6_EXT_MAX && lab_is_ext(above->proto, i == 0); i++) {
+		struct lab_ipv6_frag_hdr *frag = lab_peek(cur, sizeof(*frag)); /* none is shorter */
+		__u8 proto = above->proto;
+
+		if (!frag || !lab_take(cur, lab_ext_size((void *)frag, proto)))
+			return NULL;
+		above->proto = frag->nexthdr;
+		if (proto == IPPROTO_FRAGMENT && frag->offset_be & bpf_htons(LAB_IPV6_OFFSET)) {
+			above->is_cut_off = true;
+			break;
+		}
+	}
+	return ip;
+}
+
+/* Either of them: true if what type_be announces is IP, and fit to go on with. */
+static __always_inline bool lab_parse_ip(struct lab_cursor *cur, __be16 type_be,
+					 struct lab_above *above)
+{
+	if (type_be == bpf_htons(ETH_P_IP))
+		return lab_parse_ipv4(cur, above);
+	if (type_be == bpf_htons(ETH_P_IPV6))
+		return lab_parse_ipv6(cur, above);
+	return false;
+}
+
+/* ICMP or ICMPv6: which of them is in above->proto. */
+static __always_inline struct lab_icmp_hdr *lab_parse_icmp(struct lab_cursor *cur)
+{
+	return lab_take(cur, sizeof(struct lab_icmp_hdr));
+}
+
+static __always_inline struct udphdr *lab_parse_udp(struct lab_cursor *cur)
+{
+	return lab_take(cur, sizeof(struct udphdr));
+}
+
+/* TCP with its options, which come after the 20 bytes of struct tcphdr. */
+static __always_inline struct tcphdr *lab_parse_tcp(struct lab_cursor *cur)
+{
+	struct tcphdr *tcp = lab_peek(cur, sizeof(*tcp));
+
+	if (!tcp || tcp->doff < 5 || !lab_take(cur, tcp->doff * 4))
+		return NULL;
+	return tcp;
+}
+
+#endif /* LAB_PARSE_H */
