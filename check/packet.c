@@ -73,7 +73,7 @@ static void dissect_ipv4(struct dissection *d, unsigned int from)
 		dissect_transport(d, from + header);
 }
 
-/* How long an extension header is: so many octets, and so many for each unit of its length field. */
+/* An extension header's length: so many octets, and so many for each unit of its length field. */
 static const struct extension {
 	unsigned int number, octets, each;
 } extensions[] = {

@@ -27,8 +27,8 @@ static const char *block, *unblock; /* "22" or "22,8000" */
 static bool ports, json;
 
 static const struct cli_own_option own_options[] = {
-	{ .name = "block", .arg = "PORTS", .help = "drop what goes there: 22,8000", .text = &block },
-	{ .name = "unblock", .arg = "PORTS", .help = "let it pass again", .text = &unblock },
+	{ .name = "block", .arg = "PORTS", .help = "drop what goes to them", .text = &block },
+	{ .name = "unblock", .arg = "PORTS", .help = "let that pass again", .text = &unblock },
 	{ .name = "ports", .help = "show what was dropped, by port", .given = &ports },
 	{ .name = "json", .help = "--ports as JSON, one object a line", .given = &json },
 	{}

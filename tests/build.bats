@@ -86,8 +86,9 @@ setup() {
 	make -s
 	touch headers/lab/stats.h
 	run make
-	[ "$(grep -o '[a-z0-9_-]*/[a-z_]*\(\.o\)\?$' <<<"$output" | sort | xargs)" = \
-		'basic04-pinning-maps/xdp_loader basic04-pinning-maps/xdp_prog_kern.o basic04-pinning-maps/xdp_stats packet01-parsing/parse_kern.o packet01-parsing/parse_user' ]
+	expected='basic04-pinning-maps/xdp_loader basic04-pinning-maps/xdp_prog_kern.o '
+	expected+='basic04-pinning-maps/xdp_stats packet01-parsing/parse_kern.o packet01-parsing/parse_user'
+	[ "$(grep -o '[a-z0-9_-]*/[a-z_]*\(\.o\)\?$' <<<"$output" | sort | xargs)" = "$expected" ]
 	touch basic03-map-counter/common_kern_user.h
 	run make
 	[ "$(grep -c basic03 <<<"$output")" -eq 2 ]

@@ -17,7 +17,7 @@ my $tmp    = File::Temp->newdir;
 my %config = map { /^(\w+) := (.*)/ ? ($1 => $2) : () } split /^/, slurp("$tree/config.mk");
 
 # In one of the two: what stands there, and what a tired person could have written.
-my @bugs = map { [split /  +=> +| +:: +/] } grep { /\S/ } split /\n/, <<'END';
+my @bugs = map { [map { $_ eq 'NOTHING' ? '' : $_ } split / +=> | +:: /] } grep { /\S/ } split /\n/, <<'END';
 parse.h :: cur->pos + size > cur->end            => cur->pos + size >= cur->end
 parse.h :: return size > cur->left ? NULL :      => return
 parse.h :: if (size < cur->left)                 => if (0)
@@ -29,12 +29,12 @@ parse.h :: #define LAB_VLAN_MAX 2                => #define LAB_VLAN_MAX 3
 parse.h :: #define LAB_VLAN_ID 0x0fff            => #define LAB_VLAN_ID 0xffff
 parse.h :: *type_be != bpf_htons(ETH_P_8021AD)   => 1
 parse.h :: bpf_ntohs(tag->tci_be)                => tag->tci_be
-parse.h :: ip->version != 4 ||                   => 
+parse.h :: ip->version != 4 ||                   => NOTHING
 parse.h :: ip->version != 6                      => 0
 parse.h :: ip->ihl < 5                           => ip->ihl < 4
 parse.h :: size = ip->ihl * 4                    => size = sizeof(*ip)
 parse.h :: bpf_ntohs(ip->tot_len)                => ip->tot_len
-parse.h :: total < size ||                       => 
+parse.h :: total < size ||                       => NOTHING
 parse.h :: #define LAB_IPV4_OFFSET 0x1fff        => #define LAB_IPV4_OFFSET 0x3fff
 parse.h :: #define LAB_IPV4_OFFSET 0x1fff        => #define LAB_IPV4_OFFSET 0x0fff
 parse.h :: #define LAB_IPV6_OFFSET 0xfff8        => #define LAB_IPV6_OFFSET 0xffff
@@ -43,33 +43,33 @@ parse.h :: #define LAB_IPV6_EXT_MAX 8            => #define LAB_IPV6_EXT_MAX 7
 parse.h :: #define LAB_IPV6_EXT_MAX 8            => #define LAB_IPV6_EXT_MAX 9
 parse.h :: return is_first;                      => return true;
 parse.h :: return is_first;                      => return false;
-parse.h :: case IPPROTO_MH:                      => 
-parse.h :: case IPPROTO_AH:                      => 
-parse.h :: case IPPROTO_DSTOPTS:                 => 
+parse.h :: case IPPROTO_MH:                      => NOTHING
+parse.h :: case IPPROTO_AH:                      => NOTHING
+parse.h :: case IPPROTO_DSTOPTS:                 => NOTHING
 parse.h :: (ext->hdrlen + 2) * 4                 => (ext->hdrlen + 1) * 8
 parse.h :: (ext->hdrlen + 1) * 8                 => ext->hdrlen * 8 + 16
 parse.h :: (ext->hdrlen + 1) * 8                 => (ext->hdrlen & 127) * 8 + 8
 parse.h :: if (proto == IPPROTO_FRAGMENT)        => if (0)
 parse.h :: ip->payload_len ||                    => 1 ||
-parse.h :: || ip->nexthdr != IPPROTO_HOPOPTS     => 
-parse.h :: above->is_cut_off = true;             => 
+parse.h :: || ip->nexthdr != IPPROTO_HOPOPTS     => NOTHING
+parse.h :: above->is_cut_off = true;             => NOTHING
 parse.h :: tcp->doff < 5                         => tcp->doff < 4
 parse.h :: tcp->doff * 4                         => sizeof(*tcp)
 parse.h :: sizeof(struct udphdr)                 => 4
-packet.c :: from + count <= d->have &&           => 
+packet.c :: from + count <= d->have &&           => NOTHING
 packet.c :: from + count <= d->have              => from + count < d->have
-packet.c :: && from + count <= d->stop           => 
+packet.c :: && from + count <= d->stop           => NOTHING
 packet.c :: 256u * d->octets[from]               => d->octets[from]
 packet.c :: / 16 * 4;                            => / 16 * 2;
 packet.c :: if (size < 20)                       => if (size < 16)
-packet.c :: case 58:                             => 
+packet.c :: case 58:                             => NOTHING
 packet.c :: size = 8;                            => size = 4;
-packet.c :: || d->octets[from] / 16 != 4         => 
-packet.c :: || d->octets[from] / 16 != 6         => 
-packet.c :: header < 20 ||                       => 
-packet.c :: total < header ||                    => 
-packet.c :: || !present(d, from, header)         => 
-packet.c :: d->stop = from + total;              => 
+packet.c :: || d->octets[from] / 16 != 4         => NOTHING
+packet.c :: || d->octets[from] / 16 != 6         => NOTHING
+packet.c :: header < 20 ||                       => NOTHING
+packet.c :: total < header ||                    => NOTHING
+packet.c :: || !present(d, from, header)         => NOTHING
+packet.c :: d->stop = from + total;              => NOTHING
 packet.c :: % 8192 != 0                          => % 4096 != 0
 packet.c :: { 44, 8, 0 }                         => { 44, 8, 8 }
 packet.c :: { 51, 8, 4 }                         => { 51, 8, 8 }
@@ -79,11 +79,11 @@ packet.c :: (number != 0 || behind_ipv6)         => 1
 packet.c :: links == 8                           => links == 9
 packet.c :: if (!here || !links)                 => if (!here)
 packet.c :: word(d, from + 2) / 8 != 0           => word(d, from + 2) != 0
-packet.c :: payload > 0 ||                       => 
+packet.c :: payload > 0 ||                       => NOTHING
 packet.c :: || d->found->protocol != 0)          => )
 packet.c :: from + 40 + payload;                 => from + payload;
 packet.c :: packet->tags < 2                     => packet->tags < 3
-packet.c :: || word(&d, type_at) == 0x88a8       => 
+packet.c :: || word(&d, type_at) == 0x88a8       => NOTHING
 packet.c :: % 4096;                              => % 8192;
 END
 
@@ -100,7 +100,7 @@ sub place {
 	if (defined $old) {
 		my $at = index $text, $old;
 		die "$from no longer says '$old'\n" if $at < 0;
-		substr($text, $at, length $old) = $new // '';
+		substr($text, $at, length $old) = $new;
 	}
 	open my $out, '>', $to or die "$to: $!";
 	print $out $text;
@@ -157,8 +157,8 @@ for my $bug (@bugs) {
 	($status, $said) = fuzz(100_000);
 	my ($frame) = $said =~ /^# frame (\d+) /m;
 	$latest = $frame if $frame && $frame > ($latest // 0);
-	print "# $what: $old => ", $new // '', ": ", $frame // ($said =~ /(Sanitizer|runtime error)/ ? $1 : 'not found'), "\n";
-	push @missed, "$what: $old => " . ($new // '') . "\n$said" if $status != 1;
+	print "# $what: $old => $new: ", $frame // ($said =~ /(Sanitizer|runtime error)/ ? $1 : 'not found'), "\n";
+	push @missed, "$what: $old => $new\n$said" if $status != 1;
 	place("$tree/$source{$what}", $copy{$what});
 	build($what);
 }
