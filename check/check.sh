@@ -238,6 +238,17 @@ choose_place() {
 	vm=1
 }
 
+# After a pass, for people: where to go from here.
+say_next() {
+	local lesson name
+	[ -z "$format$summary" ] || return 0
+	if read -r lesson name < <(lessons | next_exercise); then
+		echo "Next: $lesson, exercise $(number_of "$lesson" "$name"), $name. What to read and edit: $self"
+	else
+		echo 'That was the last: all exercises have passed.'
+	fi
+}
+
 read_arguments "$@"
 [ ${#words[@]} -lt 1 ] || lesson=$(lesson_of "${words[0]}")
 [ ${#words[@]} -lt 2 ] || exercise=$(exercise_of "$lesson" "${words[1]}")
@@ -247,7 +258,6 @@ todo=$(chosen) || {
 	exit 0
 }
 need_state || exit 3
-keep_pristine
 choose_place
 worst=0 last_line='' built_in=0
 for lesson in $todo; do
@@ -259,4 +269,5 @@ for lesson in $todo; do
 	esac
 done
 [ "$format" != --tap ] || echo "1..$tests"
+[ $worst -ne 0 ] || say_next
 exit $worst

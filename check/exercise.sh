@@ -113,25 +113,28 @@ is_built() { # FILE: a program?
 # Makes DIRECTORY hold the lesson as it came.
 as_it_came() { # DIRECTORY
 	local mode blob path
-	[ -f "$here/check/as-it-came/$lesson" ] || die 1 "check/as-it-came/$lesson is missing: this copy" \
-		'  of the lab is not complete'
+	[ -f "$here/check/as-it-came/$lesson" ] ||
+		die 1 "check/as-it-came/$lesson is missing: this copy of the lab is not complete"
 	while read -r mode blob path; do
-		mkdir -p "$(dirname "$1/$path")"
-		find_blob "$blob" "$1/$path" ||
+		find_blob "$blob" "$path" >"$work/blob" ||
 			die 1 "$lesson/$path as it came is not to be found: neither in git nor in .lab/pristine" \
 				'  It is in every fresh copy of the lab.'
-		chmod "${mode#100}" "$1/$path"
+		{ mkdir -p "$(dirname "$1/$path")" && cp "$work/blob" "$1/$path" &&
+			chmod "${mode#100}" "$1/$path" && [ "$(hash_of "$1/$path")" = "$blob" ]; } 2>/dev/null ||
+			die 1 "nothing can be written in .lab (is the disk full?), so nothing was changed"
 	done < <(sources_of "$lesson")
 }
 
-find_blob() { # BLOB FILE
-	if [ -f "$here/$lesson/$path" ] && [ "$(hash_of "$here/$lesson/$path")" = "$1" ]; then
-		cp "$here/$lesson/$path" "$2"
-	elif [ -f "$state/pristine/$1" ] && [ "$(hash_of "$state/pristine/$1")" = "$1" ]; then
-		cp "$state/pristine/$1" "$2"
-	else
-		git -C "$here" -c safe.directory='*' cat-file blob "$1" >"$2" 2>/dev/null
-	fi
+find_blob() { # BLOB PATH: its contents
+	local file
+	for file in "$here/$lesson/$2" "$state/pristine/$1"; do
+		if [ -f "$file" ] && [ "$(hash_of "$file")" = "$1" ]; then
+			cat "$file" 2>/dev/null || :
+			return
+		fi
+	done
+	git -C "$here" -c safe.directory='*' cat-file -e "$1" 2>/dev/null || return
+	git -C "$here" -c safe.directory='*' cat-file blob "$1" 2>/dev/null || :
 }
 
 # All steps up to EXERCISE, on top of the lesson in DIRECTORY.
@@ -159,7 +162,7 @@ same_file() { # FILE FILE
 	if [ -L "$1" ] || [ -L "$2" ]; then
 		[ "$(readlink "$1")" = "$(readlink "$2")" ]
 	else
-		cmp -s "$1" "$2"
+		cmp -s "$1" "$2" && { [ -x "$1" ] && [ -x "$2" ] || [ ! -x "$1" ] && [ ! -x "$2" ]; }
 	fi
 }
 
@@ -179,25 +182,33 @@ entries() { # of the attic, in order
 	done | sort -n
 }
 
-# Saves the lesson as it is now: sets saved to the number under which it lies.
+# Saves the lesson as it is now: sets saved to the name under which it lies in the attic.
 save() { # WHAT-FOR
 	local last
 	last=$(entries | tail -n 1)
-	saved=$((${last%%-*} + 1))
+	saved=$((${last%%-*} + 1))-$lesson-$1
 	{ mkdir -p "$work/saved" "$state/attic" "$here/$lesson" &&
 		copy_files "$here/$lesson" "$work/saved" &&
-		mv "$work/saved" "$state/attic/$saved-$lesson-$1"; } 2>"$work/said" ||
+		mv "$work/saved" "$state/attic/$saved"; } 2>"$work/said" ||
 		die 1 "your $lesson could not be saved, so nothing was changed:" "  $(head -n 1 "$work/said")"
 }
 
-# One file becomes another, whole; a new one in any case, so that make sees it.
-put() { # FROM TO
-	[ -L "$1" ] || touch "$1" || return
-	mkdir -p "$(dirname "$2")" || return
-	if [ -d "$2" ] && [ ! -L "$2" ]; then # its files are saved
-		rm -r "$2" || return
+# Takes a file out of the lesson. What lies there goes to the attic as it is, and not only the copy
+# that save() has made: somebody may just have written it.
+take_away() { # PATH
+	local file=$here/$lesson/$1 to=$state/attic/$saved/$1
+	if [ -d "$file" ] && [ ! -L "$file" ]; then
+		mv -T "$file" "$to.directory"
+	elif [ -e "$file" ] || [ -L "$file" ]; then
+		mkdir -p "$(dirname "$to")" && mv -fT "$file" "$to"
 	fi
-	mv -fT "$1" "$2"
+}
+
+# Puts a file of the workshop into the lesson: whole, and new, so that make sees it.
+put() { # PATH
+	local file=$work/tree/$1 to=$here/$lesson/$1
+	[ -L "$file" ] || touch "$file" || return
+	mkdir -p "$(dirname "$to")" && take_away "$1" && mv -fT "$file" "$to"
 }
 
 # The lesson becomes what lies in the workshop. Files that stay as they are are not touched.
@@ -207,12 +218,11 @@ put_in_place() {
 	mapfile -d '' paths < <(files_of "$work/tree")
 	for path in "${paths[@]}"; do
 		stays[$path]=1
-		same_file "$work/tree/$path" "$here/$lesson/$path" ||
-			put "$work/tree/$path" "$here/$lesson/$path" || return
+		same_file "$work/tree/$path" "$here/$lesson/$path" || put "$path" || return
 	done
 	mapfile -d '' paths < <(files_of "$here/$lesson")
 	for path in ${paths[@]+"${paths[@]}"}; do
-		[ -n "${stays[$path]-}" ] || rm "$here/$lesson/$path" || return
+		[ -n "${stays[$path]-}" ] || take_away "$path" || return
 	done
 }
 
@@ -224,15 +234,14 @@ need_workshop() {
 	work=$(mktemp -d "$state/work.XXXXXX") || die 1 "nothing can be written in $state"
 	trap 'rm -rf "$work"' EXIT
 	mkdir "$work/tree"
-	keep_pristine
 }
 
 replace_lesson() { # WHAT-FOR
 	save "$1"
 	put_in_place || die 1 "$lesson could not be written as a whole. Your files are safe:" \
-		"  $self undo $saved"
-	printf 'What you had is in .lab/attic/%s. To bring it back: %s undo %s\n' \
-		"$saved-$lesson-$1" "$self" "$saved"
+		"  $self undo ${saved%%-*}"
+	printf 'What you had is in .lab/attic/%s. To bring it back: %s undo %s\n' "$saved" "$self" \
+		"${saved%%-*}"
 }
 
 cmd_reset() {

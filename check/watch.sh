@@ -76,20 +76,27 @@ check() {
 	printf '\n---- %s ---- %s\n' "$(date +%T)" "$lesson"
 	if "$here/check/check.sh" "$lesson" && [ -z "$named" ]; then
 		choose_lesson
-		"$here/check/where.sh" next
 		seen=$(look)
 		listen
 	fi
+	say_waiting
+}
+
+say_waiting() {
 	printf '\n%s: waiting for you to save a file.%s\n' "$lesson" \
 		"${keys:+ Keys: r check now, h next hint, q end}"
 }
 
 hint() {
 	local next
-	next=$(echo "$lesson" | next_exercise) || { echo "All of $lesson has passed." && return; }
+	next=$(echo "$lesson" | next_exercise) || {
+		echo "All of $lesson has passed."
+		return
+	}
 	printf '\n'
 	# shellcheck disable=SC2086 # two words
 	as_owner "$here/check/exercise.sh" hint $next || :
+	say_waiting
 }
 
 [ ! -t 0 ] || keys=1
