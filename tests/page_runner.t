@@ -83,6 +83,20 @@ passes('colours and carriage returns are not compared',
 passes('sudo runs its command', console("\$ sudo -E id -u\n0\n\$ sudo A=b printenv A\nb\n"));
 passes('the commands have a terminal', console("\$ test -t 0 && test -t 1 && tput cols\n100\n"));
 
+# --- releases of a tool that say one thing differently ---
+
+passes('a number in hexadecimal is the same number',
+	console("\$ printf '       5:\\tif r2 s> 0x12 goto +0x27 <L>\\n       6:\\tr2 += -0x4\\n'\n"
+		. "       5:\tif r2 s> 18 goto +39 <L>\n       6:\tr2 += -4\n"));
+fails('another number is not', console("\$ echo '       0: r0 = 0x1'\n       0: r0 = 2\n"),
+	qr/number 2 of the page is 0x1 here/);
+fails('nor the same one with another sign', console("\$ echo '     0: r0 = -0x2'\n     0: r0 = 2\n"),
+	qr/number 2 of the page is -0x2 here/);
+passes('ping with a blank before the address, and without',
+	console("\$ echo 'PING ::1 (::1) 56 data bytes'\nPING ::1(::1) 56 data bytes\n"));
+fails('ping of another address',
+	console("\$ echo 'PING ::1 (::2) 56 data bytes'\nPING ::1(::1) 56 data bytes\n"), qr/\+ PING/);
+
 # --- what turns it red ---
 
 my $three = "\$ printf 'one\\ntwo\\nthree\\n'\n";

@@ -17,19 +17,21 @@ use constant {
 };
 
 # new(FILE): reads the patterns. Each is a kind and a regular expression, whose groups are the
-# values. `=kind` also says that within a page, one value stands for one value.
+# values. `=kind` also says that within a page, one value stands for one value; `#kind` that the
+# values are numbers, and the same number, however it is written.
 sub new {
 	my ($class, $file) = @_;
-	my $self = { number => {}, steady => {}, patterns => [], seen => {}, back => {} };
+	my $self = { number => {}, steady => {}, numeric => {}, patterns => [], seen => {}, back => {} };
 	open my $fh, '<:encoding(UTF-8)', $file or die "cannot read $file: $!\n";
 	while (my $line = <$fh>) {
 		chomp $line;
-		next if $line =~ /^\s*(#|$)/;
-		$line =~ /^(=?)([a-z]+)\s+(\S.*)$/ or die "$file:$.: not 'kind regex'\n";
-		my ($steady, $kind) = ($1, $2);
+		next if $line =~ /^\s*(#[^a-z]|#?$)/;
+		$line =~ /^([=#]?)([a-z]+)\s+(\S.*)$/ or die "$file:$.: not 'kind regex'\n";
+		my ($sign, $kind) = ($1, $2);
 		my $regex = eval { qr/$3/ } or die "$file:$.: $@";
 		$self->{number}{$kind} //= keys %{ $self->{number} };
-		$self->{steady}{$kind} = 1 if $steady;
+		$self->{steady}{$kind} = 1 if $sign eq '=';
+		$self->{numeric}{$kind} = 1 if $sign eq '#';
 		push @{ $self->{patterns} }, [$kind, $regex];
 	}
 	return bless $self, $class;
@@ -103,9 +105,17 @@ sub pairs {
 	return [map { [@$_, $got->{values}{ $chars[$n++] }[1]] } @{ $want->{values} }];
 }
 
-# Why this steady value cannot stand for that one, or ''.
+sub number {
+	my ($sign, $digits) = $_[0] =~ /^(-?)(.*)$/;
+	my $value = $digits =~ /^0x/ ? hex $digits : $digits;
+	return $sign ? -$value : $value;
+}
+
+# Why this value cannot stand for that one, or ''.
 sub conflict {
 	my ($self, $kind, $want, $got) = @_;
+	return number($want) == number($got) ? '' : "$kind $want of the page is $got here"
+		if $self->{numeric}{$kind};
 	return '' if !$self->{steady}{$kind};
 	my ($seen, $back) = ($self->{seen}{$kind}{$want}, $self->{back}{$kind}{$got});
 	return "$kind $want of the page was $seen before, and is $got here"
@@ -135,7 +145,7 @@ sub learn {
 	return '';
 }
 
-# Why two lines differ, where only a steady value keeps them apart.
+# Why two lines differ, where only a value keeps them apart.
 sub why {
 	my ($self, $want, $got) = @_;
 	my ($why) = grep { $_ } map { $self->conflict(@$_) } @{ $self->pairs($want, $got) // [] };

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 900
+# outside
+# alone
+# not with --quick
+#
+# All that --quick tests, once more in a Debian 13: with its compilers, libraries and tools, on the
+# kernel that runs here. One test a file, and what each file itself says where it fails.
+
+set -u
+here=$(dirname "$0")
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+if ! "$here/bare-system" --mirror; then
+	echo '1..0 # SKIP needs mirror: debootstrap and a mirror to make a Debian 13 from'
+	exit 0
+fi
+
+# Left out: what needs the machine's own network, and lint.t, which reads the sources only.
+cat >"$tmp/script" <<'END_OF_SCRIPT'
+exec 2>&1 </dev/null
+git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab || exit
+if ./lab setup --yes --tests >/tmp/said && make -s WERROR=1 tests >>/tmp/said; then
+	echo "ok it sets itself up: $(gcc --version | head -n 1), $(clang --version | head -n 1)," \
+		"libbpf $(pkg-config --modversion libbpf), libxdp $(pkg-config --modversion libxdp)"
+else
+	echo 'not ok it sets itself up'
+	tail -n 25 /tmp/said
+	exit
+fi
+# shellcheck disable=SC2046 # names without blanks
+tests/run --no-build --quick $(grep -Lx '# outside\|# not with --quick' tests/*.bats tests/*.t \
+	tests/*_test.c | grep -v '/lint\.t$')
+END_OF_SCRIPT
+
+number=0
+report() { # TEXT-WITH-ok NAME
+	number=$((number + 1))
+	printf '%s %d - Debian 13: %s\n' "$1" "$number" "$2"
+}
+
+while IFS= read -r line; do
+	case $line in
+	'ok it '*) report ok "${line#ok }" ;;
+	'not ok it '*) report 'not ok' "${line#not ok }" ;;
+	'ok      '*) report ok "${line#ok  *}" ;;
+	'FAILED  '*) report 'not ok' "${line#FAILED *}" ;;
+	'skipped '*) report ok "${line#skipped } # SKIP needs ${line##*: needs }" ;;
+	*) printf '# %s\n' "$line" ;;
+	esac
+done < <("$here/bare-system" trixie "$tmp/script" 2>&1)
+echo "1..$number"
+[ "$number" -ge 10 ]
