@@ -47,7 +47,8 @@ while IFS= read -r line; do
 	'not ok it '*) report 'not ok' "${line#not ok }" ;;
 	'ok      '*) report ok "${line#ok  *}" ;;
 	'FAILED  '*) report 'not ok' "${line#FAILED *}" ;;
-	'skipped '*) report ok "${line#skipped } # SKIP needs ${line##*: needs }" ;;
+	'skipped '*) what=${line#skipped }
+		report ok "${what%%: needs *} # SKIP needs ${line##*: needs }" ;;
 	*) printf '# %s\n' "$line" ;;
 	esac
 done < <("$here/bare-system" trixie "$tmp/script" 2>&1)
