@@ -73,7 +73,7 @@ static int attach(struct bpf_object *obj, const struct cli_args *args)
 	 */
 	err = xdp_program__attach(prog, args->ifindex, args->mode, 0);
 	if (err)
-		pr_err(err, "cannot attach %s to %s", xdp_program__name(prog), args->dev);
+		err = lab_not_attached(err, xdp_program__name(prog), args);
 	else
 		err = ask_kernel(prog, args);
 out:

@@ -17,7 +17,7 @@
 
 static const struct cli_program this_program = {
 	.about = "Attaches one of the XDP programs in a file to a network device, by name.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
 	.object = "xdp_prog_kern.o",
 	.progname = "xdp_pass_func",
 };
@@ -65,7 +65,7 @@ static int load_and_attach(struct cli_args *args)
 	if (!obj)
 		return -errno;
 	prog = choose(obj, args);
-	err = prog ? lab_attach(prog, args) : -errno;
+	err = prog ? lab_place(prog, args) ?: lab_attach(prog, args) : -errno;
 	xdp_program__close(prog);
 	bpf_object__close(obj);
 	return err;
@@ -89,6 +89,7 @@ static int list(const struct cli_args *args)
 			.holder = LAB_HELD_BY_DISPATCHER,
 			.holder_id = xdp_program__id(xdp_multiprog__main_prog(mp)),
 			.prio = xdp_program__run_prio(one),
+			.chain_on = lab_chain_on(one),
 		};
 
 		snprintf(prog.name, sizeof(prog.name), "%s", xdp_program__name(one));

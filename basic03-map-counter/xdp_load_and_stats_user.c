@@ -18,7 +18,7 @@
 
 static const struct cli_program this_program = {
 	.about = "Attaches an XDP program that counts packets, and shows what it counts.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_STATS,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN | CLI_STATS,
 	.object = "xdp_prog_kern.o",
 	.progname = "xdp_stats1",
 };

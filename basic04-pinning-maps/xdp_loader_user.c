@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "lab/stats.h"
+#include "lab_link.h"
 #include "lab_map.h"
 #include "lab_xdp.h"
 #include "pr.h"
@@ -22,7 +23,7 @@
 
 static const struct cli_program this_program = {
 	.about = "Attaches an XDP program and pins its counters, for xdp_stats to read.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
 	.object = "xdp_prog_kern.o",
 	.progname = "xdp_pass_func",
 };
@@ -98,16 +99,21 @@ static int load_and_pin(struct cli_args *args)
 	prog = lab_open(args);
 	if (!prog)
 		return -errno;
-	err = lab_attach(prog, args);
+	err = lab_share_map(prog, MAP, pin.path, args);
+	lab_hold_signals(); /* Ctrl-C waits until both are done: attached, and pinned */
+	err = err ?: lab_attach(prog, args);
 	if (err)
 		goto out;
 
 	err = map_fd = lab_find_map(prog, MAP, &shape);
 	if (map_fd >= 0)
 		err = pin_map(map_fd, &pin);
+	if (!err && args->for_seconds)
+		err = lab_unpin_after_for(pin.path, map_fd); /* the pin ends with the program */
 	if (err)
 		lab_take_back(prog, args); /* nothing is left half done */
 out:
+	lab_release_signals();
 	lab_close(prog);
 	return err;
 }

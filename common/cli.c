@@ -12,6 +12,7 @@
 
 #include "cli.h"
 #include "lab_dev.h"
+#include "lab_stats.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -24,6 +25,7 @@ enum kind {
 	TEXT, /* takes a word */
 	PROGNAME, /* takes a word, which may also stand alone */
 	SECONDS, /* takes a whole number of seconds */
+	ACTIONS, /* takes names of verdicts, with commas between them */
 	FRACTION, /* takes seconds, 0.5 too */
 	NUMBER, /* takes a whole number from 1 on */
 	UNLOAD, /* takes an id, or none */
@@ -63,6 +65,10 @@ static const struct option_row rows[] = {
 	  "the program to load or unload, by its C function's name" },
 	{ 0, "progsec", "NAME", CLI_ATTACH, TEXT, IN_ARGS(progsec), 0,
 	  "choose by ELF section instead, for older objects" },
+	{ 0, "prio", "N", CLI_CHAIN, NUMBER, IN_ARGS(prio), 0,
+	  "among programs that share DEV: the lowest runs first (default 50)" },
+	{ 0, "chain-on", "ACTION,...", CLI_CHAIN, ACTIONS, IN_ARGS(chain_on), 0,
+	  "the verdicts after which the next program is asked (default pass)" },
 	{ 0, "for", "SECONDS", CLI_ATTACH, SECONDS, IN_ARGS(for_seconds), 0,
 	  "attach for that long; then the kernel detaches" },
 	{ 0, "force", NULL, CLI_ATTACH | CLI_UNLOAD, FLAG, IN_ARGS(force), 0,
@@ -226,6 +232,44 @@ static int set_number(struct cursor *at, const struct option_row *row, void *fie
 	return 0;
 }
 
+/* "pass", "XDP_PASS": the number of this verdict, or -1. */
+static int find_action(const char *word, size_t len)
+{
+	static const size_t prefix = sizeof("XDP_") - 1;
+
+	if (len > prefix && !strncasecmp(word, "XDP_", prefix)) {
+		word += prefix;
+		len -= prefix;
+	}
+	for (int action = 0; action <= XDP_REDIRECT; action++) {
+		const char *name = lab_action_name(action) + prefix;
+
+		if (strlen(name) == len && !strncasecmp(name, word, len))
+			return action;
+	}
+	return -1;
+}
+
+static int set_actions(struct cursor *at, unsigned int *field, const char *word)
+{
+	const char *one = word;
+
+	for (*field = 0;;) {
+		size_t len = strcspn(one, ",");
+		int action = find_action(one, len);
+
+		if (action < 0)
+			return cli_usage_error(at->args,
+					       "%s wants verdicts, such as pass,drop: of aborted, "
+					       "drop, pass, tx, redirect; not '%s'",
+					       at->written, word);
+		*field |= 1U << action;
+		if (!one[len])
+			return 0;
+		one += len + 1;
+	}
+}
+
 static int set_progname(struct cursor *at, const char *word)
 {
 	if (at->args->progname)
@@ -258,19 +302,27 @@ static int print_version(void)
 	return -ECANCELED; /* nothing more to do; status stays 0 */
 }
 
-/* One option with its word, where it takes one: attached to it, or the next. */
+/* The word of an option that must have one: attached to it, or the next. */
+static int find_word(struct cursor *at, const struct option_row *row, const char **word)
+{
+	if (*word && !row->arg)
+		return cli_usage_error(at->args, "%s takes no value", at->written);
+	if (!row->arg || row->kind == UNLOAD || (row->kind == OWN && at->own->id))
+		return 0; /* has none, or may do without */
+	if (!*word)
+		*word = *at->next ? *at->next++ : NULL;
+	if (!*word || !**word)
+		return cli_usage_error(at->args, "%s wants a value: %s", at->written, row->arg);
+	return 0;
+}
+
 static int take_option(struct cursor *at, const struct option_row *row, const char *word)
 {
-	bool optional = row->kind == UNLOAD || (row->kind == OWN && at->own->id);
 	void *field = (char *)at->args + row->field;
+	int err = find_word(at, row, &word);
 
-	if (word && !row->arg)
-		return cli_usage_error(at->args, "%s takes no value", at->written);
-	if (row->arg && !optional && !word)
-		word = *at->next ? *at->next++ : NULL;
-	if (row->arg && !optional && (!word || !*word))
-		return cli_usage_error(at->args, "%s wants a value: %s", at->written, row->arg);
-
+	if (err)
+		return err;
 	switch (row->kind) {
 	case FLAG:
 		*(bool *)field = true;
@@ -286,6 +338,8 @@ static int take_option(struct cursor *at, const struct option_row *row, const ch
 		return 0;
 	case PROGNAME:
 		return set_progname(at, word);
+	case ACTIONS:
+		return set_actions(at, field, word);
 	case FRACTION:
 		return set_fraction(at, field, word);
 	case SECONDS:
@@ -405,6 +459,11 @@ static int check_together(const struct cli_program *program, struct cli_args *ar
 	if (unload && (args->for_seconds || args->filename || args->progsec))
 		return cli_usage_error(args, "--for, --filename and --progsec are for loading, not "
 					     "for unloading");
+	if ((unload || args->list) && (args->prio || args->chain_on))
+		return cli_usage_error(args, "--prio and --chain-on are for loading");
+	if (args->for_seconds && (args->prio || args->chain_on))
+		return cli_usage_error(args, "--for needs the device for itself; --prio and "
+					     "--chain-on are for programs that share one");
 	if (args->list && (unload || args->for_seconds))
 		return cli_usage_error(args, "--list only looks: leave the rest away");
 	return 0;
@@ -457,6 +516,7 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 	struct cursor at = { .program = program, .args = args, .next = argv + (argc > 0) };
 
 	memset(args, 0, sizeof(*args));
+	args->words = argv;
 	setlinebuf(stdout); /* a pipe sees each line when it is written */
 	signal(SIGPIPE, SIG_IGN); /* and if nobody reads it, what was begun is finished */
 	pr_names.self = argc > 0 ? argv[0] : "xdp-lab";

@@ -21,6 +21,7 @@ enum {
 	CLI_UNLOAD = 1 << 2, /* -U [ID], --unload-all */
 	CLI_LIST = 1 << 3, /* --list */
 	CLI_STATS = 1 << 4, /* -i, -n, --json */
+	CLI_CHAIN = 1 << 5, /* --prio, --chain-on */
 };
 
 /*
@@ -49,6 +50,7 @@ struct cli_program {
 /* What the command line says. */
 struct cli_args {
 	int status; /* with which to exit, where cli_parse() says that it is over */
+	char **words; /* the command line itself, as main() got it */
 
 	const char *dev;
 	int ifindex; /* of dev, in this network namespace */
@@ -65,6 +67,8 @@ struct cli_args {
 	bool list;
 	bool force;
 	unsigned int for_seconds; /* 0: for good */
+	unsigned long prio; /* among those that share the device; 0: libxdp's own choice, 50 */
+	unsigned int chain_on; /* bits 1 << XDP_…; 0: libxdp's own choice, XDP_PASS */
 
 	double interval; /* seconds between two lines of figures */
 	unsigned long count; /* how many times; 0: until it is interrupted */

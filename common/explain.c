@@ -11,11 +11,20 @@
 #include "pr.h"
 
 /*
- * The first row that fits is taken: the error number (0: any), and a piece of what the libraries
- * and the kernel said (NULL: anything). Rows with words come before those with a number alone.
+ * The first row that fits is taken: the error number (0: any), and a piece of what was said (NULL:
+ * anything), by whom it must be. Rows with words come before those with a number alone. A person's
+ * own names may stand in what the libraries say and in lines of C: of those, whole phrases only.
  */
+enum by {
+	LIBRARY, /* libbpf and libxdp */
+	KERNEL, /* its sentence, as a driver says it */
+	VERIFIER, /* its log, without the lines of C */
+	PERSON, /* the mode that was asked for */
+};
+
 struct text {
 	int err;
+	enum by by;
 	const char *said;
 	const char *why;
 	const char *fix;
@@ -23,123 +32,132 @@ struct text {
 
 /* clang-format off */
 static const struct text texts[] = {
-	{ 0, "Extension program changes packet data",
-	  "this libxdp is too old to share a device between programs that move packet borders.",
-	  "use libxdp 1.5.5 or newer, or let the program own the device:\n"
-	  "sudo LIBXDP_SKIP_DISPATCHER=1 {self} …" },
+	{ 0, VERIFIER, "Extension program changes packet data",
+	  "{prog} moves packet borders (bpf_xdp_adjust_head or _tail), and this libxdp's dispatcher\n"
+	  "cannot call such a program on this kernel: it needs the device for itself.",
+	  "remove the others, {self} --dev {dev} --unload-all, and attach it again;\n"
+	  "or use libxdp 1.5.5 or newer, which can." },
 	/* The verifier. Its wording changes from kernel to kernel: these only add an idea. */
-	{ 0, "map_value_or_null",
+	{ 0, VERIFIER, "map_value_or_null",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "bpf_map_lookup_elem() may return NULL: compare with NULL before you use the pointer." },
-	{ 0, "invalid access to packet",
+	{ 0, VERIFIER, "invalid access to packet",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "compare with data_end before you read: if (header + 1 > data_end) return XDP_PASS;" },
-	{ 0, "cannot call GPL-restricted function",
+	{ 0, VERIFIER, "cannot call GPL-restricted function",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "state the licence in the program: char _license[] SEC(\"license\") = \"GPL\";" },
-	{ 0, "Unreleased reference",
+	{ 0, VERIFIER, "Unreleased reference",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "whatever was reserved must be submitted or discarded on every path." },
-	{ 0, "unknown opcode 8d",
+	{ 0, VERIFIER, "unknown opcode 8d",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "compile with -O2: without it clang calls functions through pointers." },
-	{ 0, "R0 !read_ok",
+	{ 0, VERIFIER, "R0 !read_ok",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "a path of the program ends without a verdict: return one, XDP_PASS for example." },
-	{ 0, "BEGIN PROG LOAD LOG",
+	{ 0, LIBRARY, "BEGIN PROG LOAD LOG",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "change the line that it names, compile again (make), and load again." },
 
-	/* What the person asked for. */
-	{ 0, "offload",
-	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
-	  "leave --offload-mode away: then the kernel runs the program." },
-
 	/* Opening an object file. */
-	{ 0, "legacy map definitions",
+	{ 0, LIBRARY, "legacy map definitions",
 	  "{file} declares its maps in the old way, struct bpf_map_def SEC(\"maps\"),\n"
 	  "which libbpf 1.0 gave up.",
 	  "declare them in SEC(\".maps\") with __uint() and __type(); compile again." },
-	{ 0, "BTF is required, but is missing or corrupted",
+	{ 0, LIBRARY, "BTF is required, but is missing or corrupted",
 	  "{file} carries no usable type information (BTF), and its maps need it.",
 	  "compile it with clang -g." },
-	{ 0, "missing BPF prog type, check ELF section name",
+	{ 0, LIBRARY, "missing BPF prog type, check ELF section name",
 	  "the section name of {prog} does not tell what kind of program it is.",
 	  "write SEC(\"xdp\") in front of the function and compile again." },
-	{ 0, "failed to find valid kernel BTF",
+	{ 0, LIBRARY, "failed to find valid kernel BTF",
 	  "{file} needs the kernel's own type information, and this kernel has none.",
 	  "use a kernel built with CONFIG_DEBUG_INFO_BTF." },
-	{ 0, "couldn't reuse pinned map",
+	{ 0, LIBRARY, "couldn't reuse pinned map",
 	  "a map of another shape is pinned at the place where {prog} wants its map.",
 	  "remove what was pinned there before: {self} --dev {dev} --unload-all" },
-	{ -ENOEXEC, NULL,
+	{ -ENOEXEC, LIBRARY, NULL,
 	  "{file} is no whole object file that clang made for BPF.",
 	  "make it again: rm {file}; make" },
 
 	/* The device's driver, in the words that drivers use. */
-	{ 0, "generic XDP can't be active at the same time",
+	{ 0, KERNEL, "generic XDP can't be active at the same time",
 	  "{dev} already runs a program in the other mode, and the kernel allows one mode at a time.",
 	  "see what runs there with {self} --dev {dev} --list, and remove it with --unload-all." },
-	{ 0, "XDP link",
+	{ 0, KERNEL, "XDP link",
 	  "the program on {dev} is held by a BPF link, and only the link can let go of it.",
 	  "{self} --dev {dev} --unload-all" },
-	{ 0, "Too few free TX rings",
+	{ 0, KERNEL, "Too few free TX rings",
 	  "the driver says: {kernel}. Native XDP needs a transmit queue for each CPU.",
 	  "use fewer queues, ethtool -L {dev} combined 1, or attach in the slower skb mode: -S" },
-	{ 0, "LRO",
+	{ 0, KERNEL, "LRO",
 	  "the driver says: {kernel}. Packets that the card has merged cannot be shown to XDP.",
 	  "ethtool -K {dev} lro off, then again; or attach in the slower skb mode: -S" },
-	{ 0, "GRO_HW",
+	{ 0, KERNEL, "GRO_HW",
 	  "the driver says: {kernel}. Packets that the card has merged cannot be shown to XDP.",
 	  "ethtool -K {dev} rx-gro-hw off, then again; or attach in the slower skb mode: -S" },
-	{ 0, "Peer MTU",
+	{ 0, KERNEL, "Peer MTU",
 	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
 	  "set the MTU of both ends, ip link set DEV mtu 1500; or attach in skb mode: -S" },
-	{ 0, "MTU",
+	{ 0, KERNEL, "MTU",
 	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
 	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
-	{ -ERANGE, NULL,
+	{ -ERANGE, LIBRARY, NULL,
 	  "packets may be longer (MTU) than the driver can take: native XDP wants each in one page.",
 	  "ip link set {dev} mtu 1500, of a veth both ends; or attach in the slower skb mode: -S" },
-	{ 0, "frame too large",
+	{ 0, KERNEL, "frame too large",
 	  "the driver says: {kernel}. Native XDP wants each packet in one page.",
 	  "ip link set {dev} mtu 1500, then again; or attach in the slower skb mode: -S" },
-	{ 0, "peer tx queues",
+	{ 0, KERNEL, "peer tx queues",
 	  "the driver says: {kernel}.",
 	  "ethtool -L {dev} rx N, as many as its other end has tx; or the slower skb mode: -S" },
-	{ 0, "channel",
+	{ 0, KERNEL, "channel",
 	  "the driver says: {kernel}.",
 	  "see and change them with ethtool -l and -L {dev}; or the slower skb mode: -S" },
-	{ 0, "queues",
+	{ 0, KERNEL, "queues",
 	  "the driver says: {kernel}.",
 	  "try fewer queues, ethtool -L {dev} combined 1, or the slower skb mode: -S" },
-	{ -EOPNOTSUPP, "native",
+	{ -EOPNOTSUPP, KERNEL, "native",
+	  "the driver of {dev} has no native XDP. The kernel says:\n{kernel}.",
+	  "attach in the slower skb mode, which every device has: -S" },
+	{ -EOPNOTSUPP, PERSON, "native",
 	  "the driver of {dev} has no native XDP. The kernel says:\n{kernel}.",
 	  "attach in the slower skb mode, which every device has: -S" },
 
+	/* What a card without offload makes of it: any number that has not been explained above. */
+	{ -EINVAL, PERSON, "offload",
+	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
+	  "leave --offload-mode away: then the kernel runs the program." },
+	{ -EOPNOTSUPP, PERSON, "offload",
+	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
+	  "leave --offload-mode away: then the kernel runs the program." },
+
 	/* A number and nothing else. */
-	{ -EPERM, NULL,
+	{ -EPERM, LIBRARY, NULL,
 	  "the kernel does not allow it: {error}.",
 	  "run it as root: sudo {self} …; in a container that needs --privileged." },
-	{ -ENODEV, NULL,
+	{ -ENODEV, LIBRARY, NULL,
 	  "{dev} is gone, or its driver is.",
 	  "ip link shows the devices that there are." },
-	{ -EBUSY, NULL,
+	{ -EBUSY, LIBRARY, NULL,
 	  "{dev} is taken by another program.",
 	  "see which with {self} --dev {dev} --list, and remove it with --unload-all." },
-	{ -EEXIST, NULL,
+	{ -EEXIST, LIBRARY, NULL,
 	  "{dev} is taken by another program.",
 	  "see which with {self} --dev {dev} --list, and remove it with --unload-all." },
-	{ -ENOMEM, NULL,
+	{ -ENOMEM, LIBRARY, NULL,
 	  "there is not enough memory.",
 	  "where a container or a shell limits it, try again outside." },
-	{ -ENOSPC, NULL,
+	{ -ENOSPC, LIBRARY, NULL,
 	  "there is no room left on the device or in the file system.", "" },
-	{ -E2BIG, NULL,
+	{ -E2BIG, LIBRARY, NULL,
 	  "ten programs are the most that libxdp's dispatcher takes on one device.",
 	  "remove one: {self} --dev {dev} --list, then --unload ID." },
 };
 /* clang-format on */
+
+static const char begin_log[] = "-- BEGIN PROG LOAD LOG --\n";
 
 /* Copies the line that begins here; it has no newline where the log was cut off. */
 static char *copy_line(const char *line, const char *end)
@@ -178,13 +196,10 @@ static char *copy_tail(const char *log, const char *end, int lines)
 
 bool explain_log(const char *said, struct explained_log *out)
 {
-	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n";
 	const char *log = NULL, *end, *next = said;
 
-	while ((next = strstr(next, begin))) {
-		next += sizeof(begin) - 1;
-		log = next;
-	}
+	while ((next = strstr(next, begin_log)))
+		log = next += sizeof(begin_log) - 1;
 	if (!log)
 		return false;
 	end = strstr(log, "-- END PROG LOAD LOG --") ?: log + strlen(log);
@@ -200,20 +215,6 @@ void explain_log_free(struct explained_log *log)
 	free(log->tail);
 }
 
-static bool fits(const struct text *text, int err, const char *said)
-{
-	if (text->err && text->err != err)
-		return false;
-	return !text->said || strstr(said, text->said) || !strcmp(pr_names.mode, text->said);
-}
-
-static void append(char *out, size_t size, const char *text, int len)
-{
-	size_t used = strlen(out);
-
-	snprintf(out + used, size - used, "%.*s", len, text);
-}
-
 /* What the kernel said through libbpf (its "extended ack"), or "". */
 static const char *find_kernel_words(const char *said)
 {
@@ -226,6 +227,47 @@ static const char *find_kernel_words(const char *said)
 	snprintf(sentence, sizeof(sentence), "%.*s", found ? (int)strcspn(found, "\n") : 0,
 		 found ?: "");
 	return sentence;
+}
+
+/* In the last verifier log, but not in the person's own lines of C, which it quotes. */
+static bool is_in_log(const char *said, const char *text)
+{
+	const char *log = NULL, *next = said;
+
+	while ((next = strstr(next, begin_log)))
+		log = next += sizeof(begin_log) - 1;
+	for (; log && *log; log = next + (*next == '\n')) {
+		next = strchrnul(log, '\n');
+		if (strncmp(log, "; ", 2) && memmem(log, next - log, text, strlen(text)))
+			return true;
+	}
+	return false;
+}
+
+static bool fits(const struct text *text, int err, const char *said)
+{
+	if (text->err && text->err != err)
+		return false;
+	if (!text->said)
+		return true;
+	switch (text->by) {
+	case KERNEL:
+		return strstr(find_kernel_words(said), text->said);
+	case VERIFIER:
+		return is_in_log(said, text->said);
+	case PERSON:
+		return !strcmp(pr_names.mode, text->said);
+	case LIBRARY:
+		break;
+	}
+	return strstr(said, text->said);
+}
+
+static void append(char *out, size_t size, const char *text, int len)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, size - used, "%.*s", len, text);
 }
 
 struct filling {

@@ -80,11 +80,13 @@ static int not_there(const struct lab_prog *progs, int count, const struct cli_a
 
 static int which_one(const struct lab_prog *progs, int count, struct cli_args *args)
 {
-	cli_usage_error(args, "which one? Several programs fit: name one by its id");
+	char fits[LAB_MAX_PROGS * 160] = "";
+
 	for (int i = 0; i < count; i++)
 		if (is_meant(&progs[i], args))
-			fprintf(stderr, "  --unload %-6u %s\n", progs[i].id, progs[i].name);
-	return -EINVAL;
+			snprintf(fits + strlen(fits), sizeof(fits) - strlen(fits),
+				 "\n  --unload %-6u for %s", progs[i].id, progs[i].name);
+	return cli_usage_error(args, "which one? On %s several programs fit:%s", args->dev, fits);
 }
 
 /* A dispatcher goes with all its programs at once, not one by one. */
@@ -147,7 +149,7 @@ int lab_unload(struct cli_args *args, lab_detach_fn *detach)
 		err = unload_all(progs, count, args, detach);
 	else
 		err = unload_one(progs, count, args, detach);
-	if (!err)
+	if (!err || !count)
 		libxdp_clean_references(args->ifindex); /* pins of dispatchers that are gone */
 	return err;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -204,31 +205,83 @@ static bool link_is_idle(int link_fd)
 }
 
 /*
- * The process behind --for. It needs nothing but the link: no terminal, no session, no network
- * namespace, no directory. Whatever ends it closes the link, and with it the kernel detaches.
+ * What --for leaves behind needs one descriptor, which becomes 3, and nothing else of ours: no
+ * terminal, no session, no network namespace, no directory.
  */
-static void keep_link(int link_fd, unsigned int seconds)
+static void live_alone(const char *name, int fd)
 {
-	const struct timespec nap = { .tv_nsec = 250 * 1000 * 1000 };
 	int null, init_net;
-	double end = now() + seconds;
+	sigset_t none;
 
+	setsid();
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
-	prctl(PR_SET_NAME, KEEPER_NAME);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_NAME, name);
 	init_net = open("/proc/1/ns/net", O_RDONLY);
 	if (init_net >= 0)
 		(void)setns(init_net, CLONE_NEWNET); /* so that ours can go when it is deleted */
-	if (chdir("/") || dup2(link_fd, 3) < 0)
+	if (chdir("/") || dup2(fd, 3) < 0)
 		_exit(1);
 	null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
 	syscall(SYS_close_range, 4, ~0U, 0);
+}
+
+/* The process behind --for. Whatever ends it closes the link, and with it the kernel detaches. */
+static void keep_link(int link_fd, unsigned int seconds)
+{
+	const struct timespec nap = { .tv_nsec = 250 * 1000 * 1000 };
+	double end = now() + seconds;
+
+	live_alone(KEEPER_NAME, link_fd);
 	while (now() < end && !link_is_idle(3))
 		nanosleep(&nap, NULL);
 	_exit(0);
+}
+
+static int keeper_pid; /* of this program's --for */
+
+/* The process behind a pin that is to go with --for: it waits for the keeper's end. */
+static void unpin_after(int pidfd, const char *path, __u32 map_id)
+{
+	struct pollfd keeper = { .fd = 3, .events = POLLIN };
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char dir[400];
+	int fd;
+
+	live_alone("xdp-lab-unpin", pidfd);
+	while (poll(&keeper, 1, -1) < 0 && errno == EINTR)
+		;
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.id != map_id)
+		_exit(0); /* another loader has put its own map there */
+	unlink(path);
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+	rmdir(dir);
+	_exit(0);
+}
+
+int lab_unpin_after_for(const char *path, int map_fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int pid = -1, pidfd = syscall(SYS_pidfd_open, keeper_pid, 0);
+
+	fflush(NULL);
+	if (pidfd >= 0 && !bpf_obj_get_info_by_fd(map_fd, &info, &len))
+		pid = fork();
+	if (!pid)
+		unpin_after(pidfd, path, info.id);
+	if (pid < 0)
+		pr_err(-errno, "cannot start the process that removes %s", path);
+	if (pidfd >= 0)
+		close(pidfd);
+	return pid < 0 ? -ECHILD : 0;
 }
 
 static void report_end(int keeper, const struct cli_args *args)
@@ -236,7 +289,9 @@ static void report_end(int keeper, const struct cli_args *args)
 	time_t end = time(NULL) + args->for_seconds;
 	char clock[40];
 
-	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&end));
+	strftime(clock, sizeof(clock),
+		 args->for_seconds < 24 * 60 * 60 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+		 localtime(&end));
 	pr_info("  ends by itself in %u s, at %s; sooner with: kill %d", args->for_seconds, clock,
 		keeper);
 }
@@ -251,10 +306,8 @@ static int start_keeper(int link_fd, const struct cli_args *args)
 	if (pipe2(ready, O_CLOEXEC))
 		return -errno;
 	pid = fork();
-	if (!pid) {
-		setsid();
+	if (!pid)
 		keep_link(link_fd, args->for_seconds);
-	}
 	if (pid < 0)
 		pid = -errno;
 	close(ready[1]);
@@ -275,13 +328,12 @@ int lab_attach_for(struct xdp_program *prog, const struct cli_args *args)
 		return pr_err(prog_fd, "cannot load %s", xdp_program__name(prog));
 	link_fd = create_link(prog_fd, args);
 	if (link_fd < 0)
-		return pr_err(link_fd, "cannot attach %s to %s", xdp_program__name(prog),
-			      args->dev);
+		return lab_not_attached(link_fd, xdp_program__name(prog), args);
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len)) {
 		err = pr_err(-errno, "cannot ask for the id of %s", xdp_program__name(prog));
 		goto out; /* closing the link detaches */
 	}
-	err = keeper = start_keeper(link_fd, args);
+	err = keeper = keeper_pid = start_keeper(link_fd, args);
 	if (keeper < 0) {
 		pr_err(err, "cannot start the process that holds %s", xdp_program__name(prog));
 		goto out;

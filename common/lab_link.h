@@ -22,4 +22,10 @@ int lab_detach_link(const struct lab_prog *prog, const struct cli_args *args);
  */
 int lab_attach_for(struct xdp_program *prog, const struct cli_args *args);
 
+/*
+ * After that: when the process has ended, the pin at path goes too, if it is still that of this
+ * map; and its directory, if nothing else is in it.
+ */
+int lab_unpin_after_for(const char *path, int map_fd);
+
 #endif /* LAB_LINK_H */

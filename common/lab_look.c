@@ -7,9 +7,11 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 
 #include "lab_dev.h"
 #include "lab_link.h"
+#include "lab_stats.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -77,6 +79,16 @@ static int fill_prog(struct lab_prog *prog, __u32 id, enum xdp_attach_mode mode)
 	return err;
 }
 
+unsigned int lab_chain_on(const struct xdp_program *prog)
+{
+	unsigned int actions = 0;
+
+	for (unsigned int action = 0; action <= XDP_REDIRECT; action++)
+		if (xdp_program__chain_call_enabled(prog, action))
+			actions |= 1U << action;
+	return actions;
+}
+
 /* The programs that a dispatcher calls, in its order. */
 static int fill_from_dispatcher(struct lab_prog *progs, struct xdp_multiprog *mp)
 {
@@ -89,22 +101,23 @@ static int fill_from_dispatcher(struct lab_prog *progs, struct xdp_multiprog *mp
 		progs[count].holder = LAB_HELD_BY_DISPATCHER;
 		progs[count].holder_id = xdp_program__id(xdp_multiprog__main_prog(mp));
 		progs[count].prio = xdp_program__run_prio(one);
+		progs[count].chain_on = lab_chain_on(one);
 		count += !err;
 	}
 	return err ?: count;
 }
 
-static int fill_from_query(struct lab_prog *progs, int ifindex)
+static int fill_from_query(struct lab_prog *progs, const struct bpf_xdp_query_opts *query,
+			   int ifindex)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	int count = 0, err = bpf_xdp_query(ifindex, 0, &query);
+	int count = 0, err = 0;
 
-	if (!err && query.drv_prog_id)
-		err = fill_prog(&progs[count++], query.drv_prog_id, XDP_MODE_NATIVE);
-	if (!err && query.skb_prog_id)
-		err = fill_prog(&progs[count++], query.skb_prog_id, XDP_MODE_SKB);
-	if (!err && query.hw_prog_id)
-		err = fill_prog(&progs[count++], query.hw_prog_id, XDP_MODE_HW);
+	if (query->drv_prog_id)
+		err = fill_prog(&progs[count++], query->drv_prog_id, XDP_MODE_NATIVE);
+	if (!err && query->skb_prog_id)
+		err = fill_prog(&progs[count++], query->skb_prog_id, XDP_MODE_SKB);
+	if (!err && query->hw_prog_id)
+		err = fill_prog(&progs[count++], query->hw_prog_id, XDP_MODE_HW);
 	for (int i = 0; !err && i < count; i++) {
 		progs[i].holder_id = lab_find_link(ifindex, progs[i].id);
 		if (progs[i].holder_id)
@@ -117,20 +130,31 @@ int lab_programs(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
 {
 	struct xdp_multiprog *mp;
 	int count, err, tries = 3;
-	__u32 id = 0;
 
 	do { /* a program may go between two questions: ask again */
-		err = bpf_xdp_query_id(ifindex, 0, &id);
-		if (err)
+		LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+		err = bpf_xdp_query(ifindex, 0, &query);
+		if (err || query.attach_mode == XDP_ATTACHED_NONE)
 			return err;
-		mp = id && lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
+		mp = lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
 		if (mp && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
 			count = fill_from_dispatcher(progs, mp);
 		else
-			count = fill_from_query(progs, ifindex);
+			count = fill_from_query(progs, &query, ifindex);
 		xdp_multiprog__close(mp);
 	} while (count == -ENOENT && --tries);
 	return count;
+}
+
+const char *lab_describe_chain(unsigned int actions)
+{
+	const char *text = "";
+
+	for (unsigned int action = 0; action <= XDP_REDIRECT; action++)
+		if (actions & 1U << action)
+			text = pr_text("%s%s%s", text, *text ? "," : "", lab_action_name(action));
+	return *text ? text : "nothing";
 }
 
 static const char *describe_holder(const struct lab_prog *prog)
@@ -139,7 +163,10 @@ static const char *describe_holder(const struct lab_prog *prog)
 	case LAB_HELD_BY_LINK:
 		return pr_text("link %u", prog->holder_id);
 	case LAB_HELD_BY_DISPATCHER:
-		return pr_text("dispatcher %u", prog->holder_id);
+		if (prog->chain_on == 1U << XDP_PASS) /* as it is unless told otherwise */
+			return pr_text("dispatcher %u", prog->holder_id);
+		return pr_text("dispatcher %u, goes on after %s", prog->holder_id,
+			       lab_describe_chain(prog->chain_on));
 	case LAB_HELD_BY_DEVICE:
 		break;
 	}
@@ -148,7 +175,7 @@ static const char *describe_holder(const struct lab_prog *prog)
 
 void lab_print_heading(void)
 {
-	pr_info("%-6s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
+	pr_result("%-6s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
 }
 
 void lab_print_prog(const struct lab_prog *prog)
@@ -157,8 +184,8 @@ void lab_print_prog(const struct lab_prog *prog)
 
 	if (prog->holder == LAB_HELD_BY_DISPATCHER)
 		prio = pr_text("%u", prog->prio);
-	pr_info("%-6u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
-		describe_holder(prog));
+	pr_result("%-6u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
+		  describe_holder(prog));
 }
 
 int lab_list(const struct cli_args *args)
@@ -172,7 +199,7 @@ int lab_list(const struct cli_args *args)
 	if (count < 0)
 		return pr_err(count, "cannot list the programs on %s", args->dev);
 	if (!count) {
-		pr_info("No XDP program on %s.", args->dev);
+		pr_result("No XDP program on %s.", args->dev);
 		return 0;
 	}
 	lab_print_heading();

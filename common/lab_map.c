@@ -2,9 +2,11 @@
 /* Maps: their shapes, and the places where they are pinned. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -125,6 +127,23 @@ static const char *netns_name(void)
 	return name;
 }
 
+/*
+ * The BPF file system keeps names with dots to itself: a dot becomes a comma. What was a comma, or
+ * a colon, gets another colon, which no device's name has, so that no two names become one.
+ */
+static const char *as_pin_name(const char *name)
+{
+	char text[2 * 64], *to = text;
+
+	for (; *name && to < text + sizeof(text) - 2; name++) {
+		*to++ = *name == '.' ? ',' : *name;
+		if (*name == ',' || *name == ':')
+			*to++ = ':';
+	}
+	*to = '\0';
+	return pr_text("%s", text);
+}
+
 const char *lab_pin_dir(const char *dev)
 {
 	const char *env = netns_name();
@@ -141,9 +160,9 @@ const char *lab_pin_dir(const char *dev)
 		errno = ENOENT;
 		return NULL;
 	}
-	snprintf(path, sizeof(path), BPFFS "/%s%s%s", env, *env ? ":" : "", dev);
-	for (char *dot = path + sizeof(BPFFS); (dot = strchr(dot, '.'));)
-		*dot = ','; /* the BPF file system keeps names with dots to itself */
+	/* /sys/fs/bpf/xdp is libxdp's: a device of that name gets another */
+	snprintf(path, sizeof(path), BPFFS "/%s%s%s", as_pin_name(env),
+		 *env || !strcmp(dev, "xdp") ? ":" : "", as_pin_name(dev));
 	return path;
 }
 
@@ -163,6 +182,32 @@ static bool prog_uses(__u32 prog_id, __u32 map_id)
 	for (__u32 i = 0; i < info.nr_map_ids && i < 64; i++)
 		found |= ids[i] == map_id;
 	return found;
+}
+
+static bool is_like(const struct bpf_map *map, int fd)
+{
+	const struct lab_map_shape shape = { bpf_map__type(map), bpf_map__key_size(map),
+					     bpf_map__value_size(map), bpf_map__max_entries(map) };
+
+	return lab_has_shape(fd, &shape);
+}
+
+int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
+		  const struct cli_args *args)
+{
+	struct bpf_map *map;
+	int err = 0, fd;
+
+	/* Of two loaders, the second waits until the first has pinned its map, and ended. */
+	(void)flock(open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX);
+	map = bpf_object__find_map_by_name(xdp_program__bpf_obj(prog), name);
+	fd = map ? bpf_obj_get(path) : -1;
+	if (fd < 0)
+		return 0; /* nothing to share */
+	if (is_like(map, fd) && lab_map_in_use(fd, args->ifindex))
+		err = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	return err ? pr_err(err, "cannot share the map at %s", path) : 0;
 }
 
 bool lab_map_in_use(int map_fd, int ifindex)

@@ -11,6 +11,8 @@
 #include <linux/types.h>
 #include <xdp/libxdp.h>
 
+#include "cli.h"
+
 struct lab_map_shape {
 	__u32 type; /* BPF_MAP_TYPE_… */
 	__u32 key_size;
@@ -27,9 +29,16 @@ bool lab_has_shape(int map_fd, const struct lab_map_shape *want);
 int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want);
 
 /*
+ * Programs that share a device count in one map: if the map that is pinned at path is in use there,
+ * and has the shape of prog's own, prog gets it in the place of its own. Before it is loaded.
+ */
+int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
+		  const struct cli_args *args);
+
+/*
  * The directory for the pins of a device: /sys/fs/bpf/DEV, or /sys/fs/bpf/ENV:DEV inside the test
- * network ENV, so that the veth0 of one network is not that of another. NULL after an error, where
- * no BPF file system is mounted. The directory need not exist.
+ * network ENV, so that the veth0 of one network is not that of another; with a comma for each dot.
+ * NULL after an error, where no BPF file system is mounted. The directory need not exist.
  */
 const char *lab_pin_dir(const char *dev);
 

@@ -59,6 +59,17 @@ static bool is_xdp(struct bpf_program *prog)
 	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_UNSPEC;
 }
 
+static bool has_xdp(struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj) {
+		if (is_xdp(prog))
+			return true;
+	}
+	return false;
+}
+
 /* "XDP programs in there: a b", or their sections. */
 static const char *list_names(struct bpf_object *obj, bool sections)
 {
@@ -104,8 +115,26 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 		return pr_err_because(-EINVAL, list_names(obj, false),
 				      "choose one with --progname NAME.", "which program of %s?",
 				      pr_names.file);
-	return pr_err_because(-ENOENT, list_names(obj, args->progsec != NULL), NULL,
+	return pr_err_because(-ENOENT, list_names(obj, args->progsec != NULL),
+			      has_xdp(obj) ? pr_text("name one of them: --prog%s NAME",
+						     args->progsec ? "sec" : "name") :
+					     "name another file: --filename FILE",
 			      "there is no %s %s in %s", what, name ?: "for XDP", pr_names.file);
+}
+
+int lab_place(struct xdp_program *prog, const struct cli_args *args)
+{
+	int err = 0;
+
+	if (args->prio) /* else 50, or what the object itself says */
+		err = xdp_program__set_run_prio(prog, args->prio);
+	for (unsigned int action = 0; action <= XDP_REDIRECT && args->chain_on && !err; action++)
+		err = xdp_program__set_chain_call_enabled(prog, action,
+							  args->chain_on & 1U << action);
+	if (err)
+		return pr_err(err, "cannot set the place of %s in the chain",
+			      xdp_program__name(prog));
+	return 0;
 }
 
 struct xdp_program *lab_choose(struct bpf_object *obj, const struct cli_args *args)
@@ -129,6 +158,11 @@ struct xdp_program *lab_choose(struct bpf_object *obj, const struct cli_args *ar
 	prog = xdp_program__create(&opts);
 	if (!prog)
 		pr_err(-errno, "cannot use %s of %s", opts.prog_name, pr_names.file);
+	if (prog && lab_place(prog, args)) {
+		xdp_program__close(prog);
+		prog = NULL;
+		errno = EINVAL;
+	}
 	return prog;
 }
 
@@ -195,6 +229,13 @@ struct bpf_object *lab_open_file(const struct cli_args *args)
 		err = errno;
 		pr_err(-err, "cannot read %s", args->filename);
 		errno = err;
+	} else if (!bpf_object__btf(obj)) {
+		err = lab_cannot_share("its file has no type information (BTF)", args);
+		if (err) {
+			bpf_object__close(obj);
+			obj = NULL;
+			errno = -err;
+		}
 	}
 	return obj;
 }

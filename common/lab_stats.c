@@ -96,11 +96,11 @@ void lab_print_figures(const struct cli_args *args, const char *action, enum lab
 		printf("\"period\":%.3f}\n", rate.period);
 		return;
 	}
-	printf("%-12s %15s packets %13s pps", action, grouped(now->packets),
+	printf("%-12s %11s packets %9s pps", action, grouped(now->packets),
 	       grouped((long long)(rate.pps + 0.5)));
 	if (figures == LAB_PACKETS_AND_BYTES)
-		printf(" %19s bytes %11.3f Mbit/s", grouped(now->bytes), rate.mbit);
-	printf("   period %.3f s\n", rate.period);
+		printf(" %14s bytes %9.3f Mbit/s", grouped(now->bytes), rate.mbit);
+	printf("  period %.3f s\n", rate.period);
 }
 
 /* ---- Waiting ---- */

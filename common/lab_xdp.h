@@ -28,7 +28,8 @@ struct lab_prog {
 	enum xdp_attach_mode mode;
 	enum lab_holder holder;
 	__u32 holder_id; /* of the link, or of the dispatcher's program */
-	unsigned int prio; /* in the dispatcher */
+	unsigned int prio; /* in the dispatcher: the lowest runs first */
+	unsigned int chain_on; /* 1 << XDP_PASS: after this verdict the next one is asked, … */
 };
 
 #define LAB_MAX_PROGS 12 /* libxdp's dispatcher takes ten */
@@ -37,6 +38,10 @@ struct lab_prog {
 int lab_programs(int ifindex, struct lab_prog progs[LAB_MAX_PROGS]);
 
 const char *lab_mode_name(enum xdp_attach_mode mode);
+
+/* A program's verdicts after which the dispatcher asks the next: bits 1 << XDP_…; their names. */
+unsigned int lab_chain_on(const struct xdp_program *prog);
+const char *lab_describe_chain(unsigned int actions);
 
 /* "xdp_pass (id 24, native)" */
 const char *lab_describe(const struct lab_prog *prog);
@@ -70,6 +75,12 @@ bool lab_is_chosen(struct bpf_program *prog, const struct cli_args *args);
 int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fits,
 		     const struct cli_args *args);
 
+/*
+ * Its place among the programs that share the device, as --prio and --chain-on say; lab_choose()
+ * has seen to it. Before it is attached.
+ */
+int lab_place(struct xdp_program *prog, const struct cli_args *args);
+
 /* Both. To be released with lab_close(). */
 struct xdp_program *lab_open(const struct cli_args *args);
 
@@ -78,6 +89,24 @@ void lab_close(struct xdp_program *prog);
 
 /* Loads and attaches (basic01 spells it out), for good or --for a while; reports success. */
 int lab_attach(struct xdp_program *prog, const struct cli_args *args);
+
+/*
+ * Attaching failed with err: says why, and returns err. Where another try may help, it does not
+ * return, but starts this program again from the beginning, as an object can be loaded only once:
+ * without the dispatcher, if that cannot take the program and the device is free; or to join the
+ * program of another process, which was a moment faster.
+ */
+int lab_not_attached(int err, const char *name, const struct cli_args *args);
+
+/*
+ * The program to be attached cannot share the device, because: "its file …". An error where others
+ * are there already; else lab_print_attached() is going to tell.
+ */
+int lab_cannot_share(const char *because, const struct cli_args *args);
+
+/* Between these two, signals that would end this process wait: what was begun is finished. */
+void lab_hold_signals(void);
+void lab_release_signals(void);
 
 /*
  * The lines that tell of a success. on_device is the program that the device itself runs: this

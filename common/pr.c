@@ -85,6 +85,11 @@ void pr_keep_library_messages(void)
 	libxdp_set_print(from_libxdp);
 }
 
+bool pr_libraries_said(const char *text)
+{
+	return kept && strstr(kept, text);
+}
+
 void pr_info(const char *fmt, ...)
 {
 	va_list ap;
@@ -96,6 +101,17 @@ void pr_info(const char *fmt, ...)
 	vfprintf(pr_figures_only ? stderr : stdout, fmt, ap);
 	va_end(ap);
 	fputc('\n', pr_figures_only ? stderr : stdout);
+}
+
+void pr_result(const char *fmt, ...)
+{
+	va_list ap;
+
+	forget_library_words();
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
 }
 
 void pr_note(const char *fmt, ...)

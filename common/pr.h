@@ -28,14 +28,20 @@ struct pr_names {
 };
 
 extern enum pr_level pr_level;
-extern bool pr_figures_only; /* --json: stdout is for figures, results go to stderr */
+extern bool pr_figures_only; /* --json: stdout is for figures, the rest goes to stderr */
 extern struct pr_names pr_names;
 
 /* From here on the messages of libbpf and libxdp are kept instead of printed. */
 void pr_keep_library_messages(void);
 
-/* A result, on stdout; not with -q. */
+/* Is this among what they have said since the last result or error? */
+bool pr_libraries_said(const char *text);
+
+/* What has been done, on stdout; not with -q. */
 __attribute__((format(printf, 1, 2))) void pr_info(const char *fmt, ...);
+
+/* What was asked for, as by --list: on stdout in any case. */
+__attribute__((format(printf, 1, 2))) void pr_result(const char *fmt, ...);
 
 /*
  * An error; returns err, so that "return pr_err(err, ...)" reads well. Why it failed and what to

@@ -11,7 +11,7 @@
 
 static const struct cli_program loader = {
 	.about = "A loader.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
 	.object = "prog.o",
 	.progname = "default_prog",
 };
@@ -21,7 +21,7 @@ static const struct cli_program reader = {
 };
 static const struct cli_program everything = {
 	.about = "Both.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_STATS,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_STATS | CLI_CHAIN,
 	.object = "prog.o",
 };
 
@@ -174,6 +174,11 @@ static void test_lines(void)
 	MEANS(&loader, "-d lo -U 4294967295", args->unload_id == 4294967295U);
 	MEANS(&loader, "-d lo --unload-all --force", args->unload_all && args->force);
 	MEANS(&loader, "-d lo --list", args->list);
+	MEANS(&loader, "-d lo", !args->prio && !args->chain_on);
+	MEANS(&loader, "-d lo --prio 7", args->prio == 7);
+	MEANS(&loader, "-d lo --chain-on pass", args->chain_on == 1 << XDP_PASS);
+	MEANS(&loader, "-d lo --chain-on=XDP_DROP,pass", args->chain_on == 06);
+	MEANS(&loader, "-d lo --chain-on Tx,ABORTED,redirect", args->chain_on == 031);
 	MEANS(&reader, "-d lo", args->interval == 2 && args->count == 0 && !args->json);
 	MEANS(&reader, "-d lo -i 0.25 -n 3 --json", args->interval == 0.25 && args->count == 3);
 	MEANS(&reader, "-i.5 -d lo", args->interval == 0.5);
@@ -220,6 +225,26 @@ static void test_usage(void)
 	usage(&loader, "-d lo --progsec s p", "one or the other");
 	usage(&loader, "-d lo -U --for 3", "for loading");
 	usage(&loader, "-d lo --list -U 3", "only looks");
+}
+
+static void test_chain_usage(void)
+{
+	static const char *const actions[] = {
+		"",	     ",", "pass,",	",pass",	"pas",	  "XDP_",
+		"pass+drop", "1", "pass,,drop", "XDP_XDP_PASS", "unknown"
+	};
+	char line[100];
+
+	usage(&loader, "-d lo --prio 0", "--prio wants a whole number");
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		snprintf(line, sizeof(line), "-d lo --chain-on=%s", actions[i]);
+		usage(&loader, line, *actions[i] ? "--chain-on wants verdicts" : "wants a value");
+	}
+	usage(&loader, "-d lo -U --prio 3", "for loading");
+	usage(&loader, "-d lo --list --chain-on pass", "for loading");
+	usage(&loader, "-d lo --for 3 --prio 3", "for itself");
+	usage(&loader, "-d lo --for 3 --chain-on pass", "for itself");
+	usage(&reader, "-d lo --prio 3", "there is no option --prio");
 }
 
 /* A program's own options keep to the rules of the others. */
@@ -279,6 +304,7 @@ static char *random_word(void)
 		"-qvU",		"-Sd",	       "--force",    "-v",
 		"--filename",	"/dev/null",   "--dev=%s",   "\xff\xfe",
 		"-\xc3",	"prog",	       "--replace",  "--times",
+		"--prio",	"--chain-on",  "pass,drop",  "--chain-on=",
 	};
 	size_t len = rand() % 60, which = rand() % 50;
 	char *word;
@@ -337,6 +363,7 @@ int main(void)
 	test_table();
 	test_lines();
 	test_usage();
+	test_chain_usage();
 	test_own();
 	test_device();
 	ok(!parse_words(&loader, none)->go_on, "no words at all, not even the program's own name");

@@ -51,7 +51,11 @@ static const struct recorded recorded[] = {
 	  "another shape", "--unload-all" },
 	{ -ESRCH, "libbpf: failed to find valid kernel BTF\n", "type information", "DEBUG_INFO_BTF" },
 	{ -EINVAL, LOG("Extension program changes packet data, while original does not\n"),
-	  "libxdp is too old", "libxdp 1.5.5" },
+	  "needs the device for itself", "libxdp 1.5.5" },
+	/* What stands in a person's own names and lines explains nothing. */
+	{ -EINVAL, "libbpf: prog 'LRO_queues_channel_MTU': failed to load: -22\n", "Invalid argument", "" },
+	{ -EACCES, LOG("; if (!map_value_or_null) return XDP_DROP; @ prog.c:4\nR1 is a scalar\n"),
+	  "R1 is a scalar", "the line that it names" },
 	{ -ENOSPC, KERNEL("veth: XDP expects number of rx queues not less than peer tx queues"),
 	  "not less than peer tx queues", "ethtool -L dev7 rx N" },
 	{ -EINVAL, KERNEL("Not enough queues"), "Not enough queues", "ethtool -L dev7 combined 1" },
@@ -139,23 +143,58 @@ static void test_every_number(void)
 /* Each row is the first that fits what it was made for: none stands behind a wider one. */
 static void test_rows(void)
 {
+	static const char *const forms[] = {
+		[LIBRARY] = "%s", [KERNEL] = KERNEL("%s"), [VERIFIER] = LOG("%s\n"), [PERSON] = ""
+	};
 	const char *hidden = NULL;
-	bool in_log = true; /* the rows about a verifier's log come first */
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *said = NULL;
 		size_t first = 0;
 
-		if (asprintf(&said, in_log ? LOG("%s\n") : "%s", texts[i].said ?: "") < 0)
+		if (asprintf(&said, forms[texts[i].by], texts[i].said ?: "") < 0)
 			abort();
+		pr_names.mode = texts[i].by == PERSON ? texts[i].said : "auto";
 		while (!fits(&texts[first], texts[i].err ?: -EINVAL, said))
 			first++;
 		if (first != i)
 			hidden = texts[i].said ?: strerror(-texts[i].err);
-		in_log &= texts[i].said && strcmp(texts[i].said, "BEGIN PROG LOAD LOG");
 		free(said);
 	}
-	ok(!hidden && !in_log, "no text stands behind a wider one: %s", hidden ?: "none");
+	pr_names.mode = "auto";
+	ok(!hidden, "no text stands behind a wider one: %s", hidden ?: "none");
+}
+
+/* The mode that was asked for explains what nothing else does. */
+static void test_modes(void)
+{
+	static const struct {
+		const char *mode;
+		struct recorded error;
+	} asked[] = {
+		{ "offload", { -EINVAL, "", "cannot run XDP programs itself", "--offload-mode" } },
+		{ "offload", { -EOPNOTSUPP, "", "cannot run XDP", "--offload-mode" } },
+		{ "offload", { -EPERM, "", "does not allow it", "root" } },
+		{ "offload", { -ENODEV, "", "is gone", "ip link" } },
+		{ "offload", { -EBUSY, "", "taken by another program", "--list" } },
+		{ "offload", { -ENOEXEC, "", "no whole object file", "make" } },
+		{ "offload", { -EINVAL, LOG("a bad line\n"), "verifier refuses", "make" } },
+		{ "offload",
+		  { -EINVAL, KERNEL("MTU too large"), "the driver says: MTU too large", "mtu" } },
+		{ "native", { -EOPNOTSUPP, "", "no native XDP", "-S" } },
+		{ "native", { -EBUSY, "", "taken by another program", "--list" } },
+	};
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		char *text;
+
+		pr_names.mode = asked[i].mode;
+		text = told(asked[i].error.err, asked[i].error.said);
+		ok(strstr(text, asked[i].error.why) && strstr(text, asked[i].error.fix),
+		   "with --%s-mode: %d, %s", asked[i].mode, asked[i].error.err, asked[i].error.why);
+		free(text);
+	}
+	pr_names.mode = "auto";
 }
 
 /* What a library said on the way to a success is not the cause of an error that comes later. */
@@ -276,6 +315,7 @@ int main(void)
 	test_odd_logs();
 	test_huge_log();
 	test_rows();
+	test_modes();
 	test_old_words();
 	test_verbose();
 	return done();

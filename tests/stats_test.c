@@ -2,6 +2,7 @@
 /* Rates: right where a counter wraps, where no time has passed, and where it was cut short. */
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lab_stats.h"
@@ -10,6 +11,25 @@
 static bool near(double a, double b)
 {
 	return fabs(a - b) < 1e-6 * fmax(1, fabs(b));
+}
+
+/* A line of ten million packets a second, after hours, fits a terminal. */
+static void test_width(void)
+{
+	struct lab_reading a = { .time = 0 };
+	struct lab_reading b = { .time = 2, .packets = 19999998, .bytes = 2499999750 };
+	const struct cli_args args = { .dev = "lo" };
+	FILE *real = stdout;
+	char *line = NULL;
+	size_t len;
+
+	stdout = open_memstream(&line, &len);
+	lab_print_figures(&args, "XDP_REDIRECT", LAB_PACKETS_AND_BYTES, &a, &b);
+	fclose(stdout);
+	stdout = real;
+	ok(len <= 101 && strstr(line, " 9,999,999 pps ") && strstr(line, "period 2.000 s\n"),
+	   "a line of figures has %zu columns, 100 at most", len - 1);
+	free(line);
 }
 
 int main(void)
@@ -42,5 +62,6 @@ int main(void)
 	ok(!strcmp(lab_action_name(5), "XDP_UNKNOWN") &&
 		   !strcmp(lab_action_name(~0U), "XDP_UNKNOWN"),
 	   "and what is none is called so");
+	test_width();
 	return done();
 }
