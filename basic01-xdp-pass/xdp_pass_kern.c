@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The smallest XDP program: every packet goes on to the kernel's network stack. */
+/* The smallest XDP program: every packet goes on to the kernel's network stack. (Exercise 1) */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

@@ -32,7 +32,7 @@ static const enum xdp_attach_mode modes[] = {
 	[XDP_ATTACHED_MULTI] = XDP_MODE_UNSPEC,
 };
 
-/* What do we have now? The kernel knows best: about the program, and about the device. */
+/* What do we have now? The kernel knows best, of program and device. (Exercise 2) */
 static int ask_kernel(struct xdp_program *prog, const struct cli_args *args)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, device);
