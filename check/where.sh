@@ -37,7 +37,7 @@ list() {
 	done
 	count
 	[ $all -eq 0 ] || printf '\n%d of %d exercises passed.' $passed $all
-	printf '\nCan this machine run them? %s doctor\n' "$self"
+	printf '\n'
 }
 
 # The files in which the work is to be done carry a mark.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # doctor.sh [--json]: asks this machine about everything that the lessons need.
+# doctor.sh --lessons: says only which lessons it can run.
 #
 # It does not trust versions where it can try: it compiles a program, loads it and attaches it, in a
 # private world (see testenv/private.sh). The exit status is 0 if the lessons can run here.
@@ -9,10 +10,15 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
-json=${1-}
+json='' brief=''
+case ${1-} in
+--json) json=1 ;;
+--lessons) brief=1 ;;
+esac
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-sep='' bad=0
+sep='' missing=()
+declare -A answers=()
 [ -z "$json" ] || printf '{"questions":['
 
 quoted() { # TEXT: as a JSON string
@@ -21,7 +27,9 @@ quoted() { # TEXT: as a JSON string
 
 # One answer. WEIGHT: "must" if no lesson can run without it, "may" if they can.
 tell() { # KEY QUESTION yes|no|unknown DETAIL WEIGHT FIX
-	if [ "$3" != yes ] && [ "$5" = must ]; then bad=1; fi
+	answers[$1]=$3
+	if [ "$3" != yes ] && [ "$5" = must ]; then missing+=("$2: $3"); fi
+	[ -z "$brief" ] || return 0
 	if [ -n "$json" ]; then
 		printf '%s{"key":"%s","question":%s,"status":"%s","detail":%s,"fix":%s}' "$sep" "$1" \
 			"$(quoted "$2")" "$3" "$(quoted "$4")" "$(quoted "$([ "$3" = yes ] || echo "$6")")"
@@ -115,15 +123,50 @@ ask_inside() {
 	END
 }
 
+# What blocks of a lesson's page need (needs=WHAT) and this machine has not, in words.
+not_here() { # LESSON
+	local what
+	while read -r what; do
+		case ${answers[$what]-} in
+		yes) ;;
+		?*) [ "$what" = dispatcher ] && echo "libxdp's dispatcher" || echo "$what" ;;
+		*) command -v "$what" >/dev/null || echo "$what" ;;
+		esac
+	done < <(sed -n '/^ *```console/s/.* needs=\([^ ]*\).*/\1/p' "$here/$1/README.md" 2>/dev/null |
+		tr , '\n' | grep -vx 'single\|jited' | sort -u)
+}
+
+tell_lessons() {
+	local lesson parts=() name=''
+	if [ ${#missing[@]} -gt 0 ]; then
+		[ -n "$json" ] || printf '%s\n' 'The lessons cannot run here yet. What they need:' \
+			"${missing[@]/#/  }"
+		[ -z "$json" ] || printf '],"lessons_can_run":false,"lessons":['
+	else
+		[ -n "$json" ] || echo 'All lessons can run here.'
+		[ -z "$json" ] || printf '],"lessons_can_run":true,"lessons":['
+	fi
+	sep=''
+	for lesson in "$here"/*[0-9][0-9]-*/Makefile; do
+		lesson=${lesson%/Makefile} name=${lesson##*/}
+		mapfile -t parts < <(not_here "$name")
+		if [ -n "$json" ]; then
+			printf '%s{"name":"%s","runs":%s,"without":[%s]}' "$sep" "$name" \
+				"$([ ${#missing[@]} -eq 0 ] && echo true || echo false)" \
+				"$([ ${#parts[@]} -eq 0 ] || printf '"%s"\n' "${parts[@]}" | paste -sd ,)"
+			sep=,
+		elif [ ${#missing[@]} -eq 0 ] && [ ${#parts[@]} -gt 0 ]; then
+			printf '  %-22s without the parts on %s\n' "$name" \
+				"$(printf '%s\n' "${parts[@]}" | paste -sd , | sed 's/,/, /g')"
+		fi
+	done
+	[ -z "$json" ] || printf ']}\n'
+}
+
 ask_kernel
 ask_root
 ask_tools
 ask_inside
-if [ -n "$json" ]; then
-	printf '],"lessons_can_run":%s}\n' "$([ $bad -eq 0 ] && echo true || echo false)"
-elif [ $bad -eq 0 ]; then
-	printf '\nAll lessons can run here.\n'
-else
-	printf '\nThe lessons cannot run here yet: see the lines with "no".\n'
-fi
-exit $bad
+[ -n "$json$brief" ] || echo
+tell_lessons
+[ ${#missing[@]} -eq 0 ]

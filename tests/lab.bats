@@ -76,6 +76,32 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 	done
 }
 
+@test "list says which lessons run here, and asks the doctor once" {
+	rm -f .lab/machine
+	run ./lab list
+	grep -q '^All lessons can run here' <<<"$output"
+	./lab doctor --json >"$BATS_TEST_TMPDIR/json"
+	for lesson in $(jq -r '.lessons[] | select(.without != []) | .name' "$BATS_TEST_TMPDIR/json"); do
+		grep -q "^  $lesson  *without the parts on " <<<"$output"
+	done
+	./lab list >/dev/null
+	sed -i 's/^All .*/remembered/' .lab/machine
+	run ./lab list
+	grep -q '^remembered' <<<"$output"
+	touch -d 2000-01-01 .lab/machine # the pages are newer
+	run ./lab list
+	grep -q '^All lessons can run here' <<<"$output"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/clang"
+	chmod +x "$BATS_TEST_TMPDIR/bin/clang"
+	rm -f .lab/machine
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run ./lab list
+	[ "$status" -eq 0 ]
+	grep -q '^The lessons cannot run here yet' <<<"$output"
+	grep -q '^  clang compiles for BPF: no' <<<"$output"
+	rm -f .lab/machine
+}
+
 @test "doctor answers every question, with a cure for each no" {
 	run ./lab doctor
 	[ "$status" -eq 0 ]
