@@ -62,11 +62,12 @@ chosen() {
 
 # ---- Building
 
-# What compilers and linkers said, from the first error on; nothing of make's own.
+# What the compiler said from its first error on, and nothing of make's own. Where only the linker
+# has complained, the compiler's warnings say why.
 first_error_first() {
-	sed '/^\(g\|bsd\)\?make\(\[[0-9]*\]\)\?: /d' | awk '
+	sed '/^\(g\|bsd\)\?make\(\[[0-9]*\]\)\?: /d; /^collect2: error: /d' | awk '
 		{ lines[NR] = $0 }
-		!first && /error:|undefined reference|multiple definition/ { first = NR }
+		!first && /: (fatal )?error: / { first = NR }
 		END { for (i = first ? first : 1; i <= NR; i++) print lines[i] }'
 }
 
