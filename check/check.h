@@ -116,6 +116,9 @@ struct program *load(const char *file, const char *name);
 struct program *open_program(const char *file, const char *name);
 void load_program(struct program *program);
 
+/* The value that a global variable begins with: between open_program() and load_program(). */
+void set_global(const struct program *program, const char *name, unsigned long long value);
+
 /* Is there a program of this name in the object? */
 bool has_program(const char *file, const char *name);
 
@@ -139,10 +142,12 @@ struct map {
 struct map *map_of(const struct program *program, const char *name);
 struct map *map_of_id(__u32 id); /* NULL: there is none */
 struct map *map_pinned(const char *path); /* NULL: there is none */
+struct map *map_used_by(__u32 prog_id, const char *member); /* whose values have it; or NULL */
 
 /*
  * The member of the value at this key (a u32) as a number; NULL: the value is the number. Values
- * kept for each CPU are added up, unless one CPU is asked for. What a hash does not have is 0.
+ * kept for each CPU are added up, unless one CPU is asked for. What a hash does not have is 0. A
+ * section of global variables (".bss") is a map with one value, at key 0, and they its members.
  */
 unsigned long long map_number(const struct map *map, __u32 key, const char *member);
 unsigned long long map_number_of_cpu(const struct map *map, __u32 key, const char *member,

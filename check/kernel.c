@@ -128,6 +128,49 @@ struct program *load(const char *file, const char *name)
 	return program;
 }
 
+/* ---- Global variables ---- */
+
+struct place {
+	unsigned int offset, size;
+};
+
+/* A section of global variables is the value of a map, too. */
+static bool find_variable(const struct btf *btf, const struct btf_type *section, const char *name,
+			  struct place *place)
+{
+	const struct btf_var_secinfo *var = btf_var_secinfos(section);
+
+	for (int n = 0; n < btf_vlen(section); n++, var++) {
+		const struct btf_type *type = btf__type_by_id(btf, var->type);
+
+		if (strcmp(btf__name_by_offset(btf, type->name_off), name))
+			continue;
+		*place = (struct place){ var->offset, var->size };
+		return place->size <= 8;
+	}
+	return false;
+}
+
+void set_global(const struct program *program, const char *name, unsigned long long value)
+{
+	static const char *const sections[] = { ".rodata", ".data", ".bss" };
+	const struct btf *btf = bpf_object__btf(program->obj);
+
+	for (size_t n = 0; btf && n < sizeof(sections) / sizeof(sections[0]); n++) {
+		int id = btf__find_by_name_kind(btf, sections[n], BTF_KIND_DATASEC);
+		struct bpf_map *map = bpf_object__find_map_by_name(program->obj, sections[n]);
+		struct place place;
+		size_t size;
+
+		if (id < 0 || !map || !find_variable(btf, btf__type_by_id(btf, id), name, &place))
+			continue;
+		memcpy((char *)bpf_map__initial_value(map, &size) + place.offset, &value,
+		       place.size);
+		return;
+	}
+	say_not_yet("%s has no global variable %s", program->file, name);
+}
+
 /* ---- On exact bytes ---- */
 
 static __u32 test_run(const struct program *program, const struct frame *in, struct frame *out,
@@ -227,10 +270,6 @@ struct map *map_pinned(const char *path)
 	return map_of_fd(fd);
 }
 
-struct place {
-	unsigned int offset, size;
-};
-
 /* Where the member lies in a value, by the BTF that came with the map. */
 static bool find_place(const struct map *map, const char *member, struct place *place)
 {
@@ -246,6 +285,8 @@ static bool find_place(const struct map *map, const char *member, struct place *
 	type = btf__type_by_id(map->btf, id);
 	while (type && (btf_is_typedef(type) || btf_is_mod(type)))
 		type = btf__type_by_id(map->btf, type->type);
+	if (type && btf_is_datasec(type))
+		return find_variable(map->btf, type, member, place);
 	if (!type || !btf_is_composite(type))
 		return false;
 	m = btf_members(type);
@@ -264,6 +305,25 @@ bool map_has_member(const struct map *map, const char *member)
 	struct place place;
 
 	return find_place(map, member, &place);
+}
+
+struct map *map_used_by(__u32 prog_id, const char *member)
+{
+	__u32 ids[64];
+	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (unsigned long)ids };
+	__u32 len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		give_up(errno, "cannot ask about program %u", prog_id);
+	close(fd);
+	for (__u32 n = 0; n < info.nr_map_ids && n < 64; n++) {
+		struct map *map = map_of_id(ids[n]);
+
+		if (map && map_has_member(map, member))
+			return map;
+	}
+	return NULL;
 }
 
 #define ALL_CPUS ~0U
