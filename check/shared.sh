@@ -205,7 +205,14 @@ sources_of() { # LESSON: those lines
 }
 
 hash_of() { # FILE: what git calls it
-	{ printf 'blob %d\0' "$(stat -Lc %s "$1")" && cat "$1"; } | sha1sum | cut -d' ' -f1
+	{ printf 'blob %d\0' "$(stat -Lc %s "$1")" && cat "$1"; } 2>/dev/null | sha1sum | cut -d' ' -f1
+}
+
+put_aside() { # BLOB FILE: under a name of its own first, as others may do the same just now
+	local new=$state/pristine/.$1.$$
+	as_owner cp "$2" "$new" 2>/dev/null && as_owner mv -f "$new" "$state/pristine/$1" && return
+	as_owner rm -f "$new" 2>/dev/null
+	return 1
 }
 
 # Puts files aside that are as they came: a copy without git has no other place for them.
@@ -222,9 +229,7 @@ keep_pristine() {
 	as_owner mkdir -p "$state/pristine" 2>/dev/null || return 0
 	set -- "${missing[@]}"
 	while [ $# -gt 0 ]; do
-		if [ "$(hash_of "$2")" = "$1" ] && as_owner cp "$2" "$state/pristine/.$1" 2>/dev/null; then
-			as_owner mv -f "$state/pristine/.$1" "$state/pristine/$1"
-		fi
+		[ "$(hash_of "$2")" != "$1" ] || put_aside "$1" "$2" || return 0
 		shift 2
 	done
 }

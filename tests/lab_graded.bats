@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# time limit: 240
+#
+# lab check and the real grader together, as people have them: on a copy of the tree that belongs to
+# somebody, through sudo.
+
+# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+load helpers
+load front/helpers
+lesson=basic01-xdp-pass
+
+setup_file() {
+	in_private_world
+	export TREE=/run/graded
+	mkdir "$TREE"
+	mount -t tmpfs -o mode=755,size=512m tree "$TREE"
+	(cd "$LAB_TREE" && tar -cf - --exclude=.git --exclude=.lab --exclude=./tests .) | tar -xf - -C "$TREE"
+	make -s -C "$TREE/check" # once, for all of them
+	chown -R "$nobody:$nobody" "$TREE"
+	if [ -d /etc/sudoers.d ]; then
+		mount -t tmpfs -o mode=750 sudoers /etc/sudoers.d
+		echo "#$nobody ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/lab
+		chmod 440 /etc/sudoers.d/lab
+	fi
+}
+
+setup() {
+	cd "$TREE"
+	rm -rf .lab
+	cp "$LAB_TREE/$lesson"/*.[ch] "$LAB_TREE/$lesson"/*.txt "$LAB_TREE/$lesson/Makefile" $lesson
+	chown -R "$nobody:$nobody" $lesson
+	# shellcheck disable=SC2034 # for the next line
+	here=$TREE
+	# shellcheck disable=SC1091 # what lab itself goes by
+	. "$TREE/check/shared.sh"
+	first=$(exercises $lesson | head -n 1)
+}
+
+@test "a lesson as it comes, its answers one by one, and all of it undone" {
+	says 1 "$lesson" "not yet  $first" 'sent ' 'expected ' 'came ' "./lab hint basic01 $first" -- ./lab check basic01
+	for name in $(exercises $lesson); do
+		says 0 'up to' -- ./lab solution basic01 "$name" --apply
+		says 0 "ok       $name" -- ./lab check basic01 "$name"
+		grep -q "^$lesson/$name passed" .lab/progress
+	done
+	says 0 'built in 0.' 'graded in ' -- ./lab check basic01 --time
+	silent_about 'summary'
+	says 0 'Next: ' -- ./lab check basic01
+	says 0 'is what it was before' -- ./lab undo 1
+	says 1 "not yet  $first" -- ./lab check basic01
+	[ -z "$(find . -user root)" ]
+}
+
+@test "the same failure again, from the seed that it has printed" {
+	run ./lab check basic01
+	seed=$(sed -n 's/.*--seed \([0-9a-f]*\).*/\1/p' <<<"$output" | head -n 1)
+	[ -n "$seed" ]
+	run ./lab check basic01 --seed "$seed"
+	once=$output
+	run ./lab check basic01 --seed "$seed"
+	[ "$output" = "$once" ]
+}
+
+@test "as an ordinary user through sudo, and nothing becomes root's" {
+	command -v sudo >/dev/null || skip 'needs tool sudo: to be asked for'
+	says 1 "not yet  $first" -- as_nobody ./lab check basic01
+	says 0 -- as_nobody ./lab solution basic01 "$first" --apply
+	says 0 "ok       $first" -- as_nobody ./lab check basic01 "$first"
+	[ -z "$(find . -user root)" ]
+}
+
+@test "--json and --tap of all lessons can be read by programs" {
+	./lab check --all --json >/run/json || [ $? -eq 1 ]
+	jq -se 'length > 2 and all(.[]; .lesson and .exercise and .result)' /run/json
+	./lab check --all --tap >/run/tap || [ $? -eq 1 ]
+	perl -MTAP::Parser -e 'my $p = TAP::Parser->new({ exec => ["cat", "/run/tap"] }); $p->run;
+		exit($p->parse_errors || $p->tests_run < 3 ? 1 : 0)'
+}
+
+@test "a program that the verifier refuses: which line, and then the kernel's own text" {
+	cat >$lesson/xdp_pass_kern.c <<-'END'
+		#include <linux/bpf.h>
+		#include <bpf/bpf_helpers.h>
+
+		SEC("xdp")
+		int xdp_prog_simple(struct xdp_md *ctx)
+		{
+			void *data = (void *)(long)ctx->data;
+
+			return *(__u8 *)data;
+		}
+
+		char _license[] SEC("license") = "GPL";
+	END
+	says 1 'return *(__u8 *)data' 'invalid access to packet' -- ./lab check basic01 "$first"
+}
+
+@test "killed in the middle: the next check works, and nothing is left" {
+	for n in 1 2 3 4 5; do
+		setsid ./lab check basic01 >/dev/null 2>&1 &
+		sleep "0.$((RANDOM % 3))$n"
+		kill -KILL -- -$! 2>/dev/null || :
+		wait $! 2>/dev/null || :
+	done
+	says 1 "not yet  $first" -- ./lab check basic01
+	[ -z "$(ip netns list)" ]
+	[ -z "$(ip -o link show type veth)" ]
+}
+
+@test "two checks of one tree at the same time, while it is being built" {
+	touch $lesson/*.c
+	./lab check basic01 >/run/one 2>&1 &
+	says 1 "not yet  $first" -- ./lab check basic01
+	wait $! || [ $? -eq 1 ]
+	cat /run/one
+	grep -q "not yet  $first" /run/one
+}
