@@ -3,7 +3,7 @@
  * The loader of basic02: an ELF file may hold several programs, and a device may run several.
  * choose() finds it in the file by its name; list() and detach() find one among
  * those on a device. Attaching and detaching is what basic01 spelled out: lab_attach(),
- * lab_detach().
+ * lab_detach(). (Exercise 3 adds an option, --replace.)
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Two XDP programs in one file: the loader chooses one by its function's name. */
+/* Two XDP programs in a file: the loader chooses by the function's name. (Exercise 1) */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

@@ -177,7 +177,7 @@ static void kill_keeper(void)
 		FILE *comm = fopen(text("/proc/%s/comm", entry->d_name), "re");
 
 		if (comm && fgets(name, sizeof(name), comm) && !strncmp(name, "xdp-lab-for", 11))
-			kill(atoi(entry->d_name), SIGKILL);
+			kill(strtol(entry->d_name, NULL, 10), SIGKILL);
 		if (comm)
 			fclose(comm);
 	}

@@ -177,7 +177,7 @@ void send_frame(const struct frame *frame);
 unsigned int arrived(unsigned int hoped_for);
 unsigned int returned(unsigned int hoped_for);
 
-/* Sends this frame again and again, from a thread, until it is told to stop: how many were sent. */
+/* Sends this frame again and again, from a thread, until told to stop: how many wire.dev took. */
 void open_fire(const struct frame *frame);
 unsigned long cease_fire(void);
 
@@ -232,6 +232,9 @@ char *next_line(struct run *run, unsigned int ms);
 bool has_ended(struct run *run);
 /* Sends a signal and waits for the end: two seconds, or it is not yet right. */
 void stop(struct run *run, int signal);
+
+/* Bytes that are part of the grader, as a file that the learner's programs can read: its path. */
+const char *give_file(const char *name, const void *begin, const void *end);
 
 /* Something of the lesson's that the learner writes: its text, or not_yet() if it is missing. */
 char *lesson_file(const char *name);

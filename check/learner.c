@@ -277,3 +277,14 @@ char *lesson_file(const char *name)
 	close(fd);
 	return words;
 }
+
+const char *give_file(const char *name, const void *begin, const void *end)
+{
+	size_t len = (const char *)end - (const char *)begin;
+	const char *path = text("/tmp/%s", name);
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, begin, len) != (ssize_t)len || close(fd))
+		give_up(errno, "cannot write %s", path);
+	return path;
+}

@@ -62,14 +62,27 @@ static const char *const results[] = {
 
 /* ---- Words ---- */
 
+#define WIDTH 100
+
+/* How much of this line fits; a word that is longer than the line goes over its end. */
+static int that_fits(const char *line, int room)
+{
+	int len = strcspn(line, "\n"), fits;
+
+	if (len <= room)
+		return len;
+	for (fits = room; fits > 0 && line[fits] != ' '; fits--)
+		;
+	return fits ?: (int)strcspn(line, " \n");
+}
+
 /* "sent     …", and further lines below the first */
 static void say(const char *what, const char *words)
 {
-	const char *line = words;
-	int len;
+	int indent = 13 + column + 9, len;
 
-	for (; *line; line += len + (line[len] == '\n')) {
-		len = strcspn(line, "\n");
+	for (const char *line = words; *line; line += len + !!line[len]) {
+		len = that_fits(line, WIDTH - indent);
 		printf("           %-*s  %-8s %.*s\n", column, "", line == words ? what : "", len,
 		       line);
 	}
@@ -89,7 +102,7 @@ static void say_quoted(const struct outcome *outcome)
 	say("", text("%s says:", outcome->quoted_of));
 	for (int len; *line; line += len + (line[len] == '\n')) {
 		len = strcspn(line, "\n");
-		printf("           %-*s    | %.*s\n", column, "", len, line);
+		printf("    | %.*s\n", len, line);
 	}
 }
 
@@ -113,7 +126,8 @@ static void report_text(unsigned int number, const struct exercise *exercise,
 			say("expected", outcome->expected);
 		say("came", outcome->came);
 		say_quoted(outcome);
-		say("again", text("%s      idea: %s", again(exercise), idea(exercise)));
+		say("again", text("%s", again(exercise)));
+		say("idea", text("%s", idea(exercise)));
 	} else if (outcome->result == CANNOT_TELL) {
 		say("because", outcome->came);
 		say_quoted(outcome);
