@@ -4,9 +4,10 @@
 top := $(CURDIR)
 lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
 builds := $(addprefix build-,$(lessons))
+kerns := $(addprefix kerns-,$(lessons))
 cleans := $(addprefix clean-,common $(lessons))
 
-.PHONY: all check tests clean distclean help $(lessons) common $(builds) $(cleans)
+.PHONY: all check tests clean distclean help $(lessons) common $(builds) $(kerns) $(cleans)
 
 all: $(builds) compile_commands.json
 
@@ -19,8 +20,11 @@ endif
 common: config.mk
 	@$(MAKE) --no-print-directory -C common
 
-# The shared code first, once; then the lessons side by side, which find it up to date.
-$(builds): build-%: common
+# The shared code, once, and beside it the BPF objects, which do not use it (but its libraries'
+# headers, where these are built here, too). Then the programs, which find both up to date.
+$(kerns): kerns-%: $(if $(LIBS_FROM_SOURCE),common,config.mk)
+	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1 kerns
+$(builds): build-%: common kerns-%
 	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1
 
 # make LESSON

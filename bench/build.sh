@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 runs=${1:-7}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-cp -r Makefile configure common headers basic* tests "$tmp"
+cp -r Makefile configure common headers ./*[0-9][0-9]-* tests "$tmp"
 cd "$tmp"
 make -s distclean
 ./configure -q

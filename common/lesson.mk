@@ -10,7 +10,7 @@ top := $(patsubst %/common/lesson.mk,%,$(abspath $(lastword $(MAKEFILE_LIST))))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all clean
+.PHONY: all kerns clean
 
 ifneq ($(MAKECMDGOALS),clean)
 include $(top)/config.mk
@@ -21,7 +21,9 @@ include $(top)/common/flags.mk
 
 liblab := $(top)/common/liblab.a
 
-all: $(PROGS) $(KERNS:=.o)
+all: $(PROGS) kerns
+	@:
+kerns: $(KERNS:=.o)
 	@:
 
 # Built by a make of its own, unless the one at the top has just done so for all lessons.

@@ -127,17 +127,17 @@ void pr_note(const char *fmt, ...)
 
 const char *pr_text(const char *fmt, ...)
 {
-	static char texts[8][512];
+	static char ring[8][512];
 	static unsigned int next;
-	char *text = texts[next++ % 8];
+	char *text = ring[next++ % 8];
 	va_list ap;
 	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(texts[0]), fmt, ap);
+	len = vsnprintf(text, sizeof(ring[0]), fmt, ap);
 	va_end(ap);
-	if (len >= (int)sizeof(texts[0]))
-		strcpy(text + sizeof(texts[0]) - sizeof("..."), "...");
+	if (len >= (int)sizeof(ring[0]))
+		strcpy(text + sizeof(ring[0]) - sizeof("..."), "...");
 	return text;
 }
 

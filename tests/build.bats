@@ -95,9 +95,20 @@ setup() {
 	[ "$(wc -l <<<"$output")" -eq 2 ]
 	touch common/lab_stats.h
 	run make
-	grep -q 'lab_stats.o' <<<"$output"
+	grep -q 'liblab.o' <<<"$output"
 	grep -q 'basic03-map-counter/xdp_load_and_stats' <<<"$output"
-	run ! grep -q 'pr.o\|_kern.o' <<<"$output"
+	run ! grep -q '_kern.o' <<<"$output"
+}
+
+@test "each file of common/ is part of liblab.c, and compiles by itself" {
+	[ "$(sed -n 's/^#include "\(.*\.c\)"$/\1/p' common/liblab.c)" = \
+		"$(cd common && printf '%s\n' ./*.c | sed 's/^..//' | grep -vx liblab.c | LC_ALL=C sort)" ]
+	./configure -q
+	for file in common/*.c; do
+		# shellcheck disable=SC2046 # flags are words
+		gcc -std=gnu11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -Wmissing-prototypes \
+			-Icommon -Iheaders $(configured LIBS_CFLAGS) "$file"
+	done
 }
 
 @test "clean removes what make built, distclean also what configure found" {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cli.c" /* its table too */
+#include "liblab.c" /* its table too */
 #include "tap.h"
 
 static const struct cli_program loader = {

@@ -9,7 +9,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "explain.c" /* its table too */
+#include "liblab.c" /* its table too */
 #include "tap.h"
 
 struct recorded {
