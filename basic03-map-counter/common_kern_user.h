@@ -8,7 +8,7 @@
 
 /* The value at each key of xdp_stats_map. */
 struct datarec {
-	__u64 rx_packets;
+	__u64 rx_packets; /* Exercise 1: and its bytes */
 };
 
 #define XDP_ACTIONS (XDP_REDIRECT + 1) /* XDP_ABORTED is 0, XDP_REDIRECT the last */

@@ -62,19 +62,20 @@ static int check_map(int map_fd)
 /* One reading: a system call, which copies the value at this key to us. */
 static int read_map(int map_fd, __u32 key, struct lab_reading *reading)
 {
-	struct datarec rec;
+	struct datarec rec; /* Exercise 4: one for each CPU, to be added up */
 
 	if (bpf_map_lookup_elem(map_fd, &key, &rec))
 		return pr_err(-errno, "cannot read the map at %u", key);
 	reading->time = lab_clock(); /* right here: rates are no better than their times */
 	reading->packets = rec.rx_packets;
+	/* Exercise 1: and the bytes; show_stats() prints them. */
 	return 0;
 }
 
 /* A rate is the difference of two readings, divided by the time that really lies between them. */
 static int show_stats(int map_fd, const struct cli_args *args)
 {
-	struct lab_reading before = {}, now = {};
+	struct lab_reading before = {}, now = {}; /* Exercise 2: for each of the actions */
 	int err, stop = 0;
 
 	lab_say_how_it_ends(args);

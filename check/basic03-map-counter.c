@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "check.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <bpf/bpf.h>
+#include <linux/if_ether.h>
+
+#include "figures.h"
+
+#define OBJECT "xdp_prog_kern.o"
+#define PROGRAM "xdp_stats1"
+#define MAP "xdp_stats_map"
+#define READER "./xdp_load_and_stats"
+#define ACTIONS 5
+
+/* ---- What several of them look at ---- */
+
+/*
+ * A kernel that is new enough knows that an array has all its keys, and takes a program that never
+ * looks whether there was a value. With a hash in the array's place no kernel does.
+ */
+static void check_null_check(void)
+{
+	struct program *program = open_program(OBJECT, PROGRAM);
+	struct bpf_map *map = bpf_object__find_map_by_name(program->obj, MAP);
+
+	sent("%s to the kernel once more, with %s as a hash, in which a key may be missing",
+	     PROGRAM, MAP);
+	expected("that it is loaded, as older kernels would load it with an array, too");
+	if (map && !bpf_map__set_type(map, BPF_MAP_TYPE_HASH))
+		load_program(program);
+}
+
+/* What lies between two looks at the map, as a live one may be written to at any time. */
+struct range {
+	unsigned long long from, to;
+};
+
+static bool shows(const char *line, struct range range)
+{
+	return has_number(line, range.from, range.to);
+}
+
+/* Starts the reader, which attaches the program; returns once it has. */
+static struct run *start_reader(struct map **map)
+{
+	struct run *reader = start(READER, "--dev", wire.dev, PROGRAM, "--interval", "0.05");
+
+	wait_for_program(reader);
+	*map = map_in_use(MAP);
+	if (!*map)
+		not_yet("what runs on %s uses no %s", wire.dev, MAP);
+	return reader;
+}
+
+__attribute__((noreturn)) static void no_line(struct run *reader, const char *what)
+{
+	if (has_ended(reader)) {
+		quote(reader->said, *reader->err ? reader->err : reader->out);
+		not_yet("it ended with status %d", reader->status);
+	}
+	quote(reader->said, reader->out);
+	not_yet("no line of it says %s", what);
+}
+
+/*
+ * Waits for a line that names the action (NULL: any line) and has both of its figures, as they are
+ * in the map. member is NULL where only packets are looked for.
+ */
+static void wait_for_figures(struct run *reader, struct map *map, __u32 key, const char *action,
+			     const char *member)
+{
+	struct range packets = { .from = map_number(map, key, "rx_packets") };
+	struct range bytes = { .from = member ? map_number(map, key, member) : 0 };
+	double deadline = seconds() + 1.5;
+
+	while (seconds() < deadline && !has_ended(reader)) {
+		char *line = next_line(reader, 100);
+
+		if (!line || (action && !strstr(line, action)))
+			continue;
+		packets.to = map_number(map, key, "rx_packets");
+		bytes.to = member ? map_number(map, key, member) : 0;
+		if (shows(line, packets) && (!member || shows(line, bytes)))
+			return;
+	}
+	no_line(reader, text("%s%s%llu packets%s", action ? action : "", action ? " and " : "",
+			     packets.from, member ? text(" and %llu bytes", bytes.from) : ""));
+}
+
+/* ---- bytes ---- */
+
+#define MAX_FRAMES 6
+
+/* Frames of IPv6, as a later exercise drops the others; told as "64, 65 and 1500". */
+static unsigned int some_frames(struct frame frames[MAX_FRAMES], const char **lengths)
+{
+	unsigned int count = rnd(3, MAX_FRAMES);
+
+	*lengths = "";
+	for (unsigned int n = 0; n < count; n++) {
+		frames[n] = frame_udp(AF_INET6, rnd(1024, 65535), rnd(1024, 65535), rnd(70, 1514));
+		*lengths = text("%s%s%u", *lengths,
+				!n	       ? "" :
+				n == count - 1 ? " and " :
+						 ", ",
+				frames[n].len);
+	}
+	return count;
+}
+
+static const char *bytes_came(unsigned long long came, unsigned long long total, unsigned int count,
+			      unsigned int last)
+{
+	unsigned long long off = came > total ? came - total : total - came;
+
+	if (came == last)
+		return text("rx_bytes %llu: the length of the last frame alone", came);
+	if (came && off && off % count == 0)
+		return text("rx_bytes %llu: %llu %s for each frame", came, off / count,
+			    came > total ? "too many" : "short");
+	return text("rx_bytes %llu", came);
+}
+
+static void check_bytes_counted(void)
+{
+	struct program *program = load(OBJECT, PROGRAM);
+	struct map *map = map_of(program, MAP);
+	struct frame frames[MAX_FRAMES];
+	const char *lengths;
+	unsigned int count = some_frames(frames, &lengths);
+	unsigned long long total = 0, packets, bytes;
+	__u32 key = 0;
+
+	for (unsigned int n = 0; n < count; n++)
+		total += frames[n].len;
+	sent("%u frames of %s bytes, by BPF_PROG_TEST_RUN", count, lengths);
+	expected("rx_packets %u and rx_bytes %llu, under the verdict that they got", count, total);
+	for (unsigned int n = 0; n < count; n++)
+		key = verdict_on(program, &frames[n]);
+	packets = map_number(map, key, "rx_packets");
+	bytes = map_number(map, key, "rx_bytes");
+	if (packets != count)
+		not_yet("rx_packets %llu under %s", packets, verdict_name(key));
+	if (bytes != total)
+		not_yet("%s", bytes_came(bytes, total, count, frames[count - 1].len));
+}
+
+static void check_bytes(void)
+{
+	struct frame frames[MAX_FRAMES];
+	const char *lengths;
+	unsigned int count;
+	struct run *reader;
+	struct map *map;
+
+	check_bytes_counted();
+	check_null_check();
+
+	lay_wire();
+	count = some_frames(frames, &lengths);
+	sent("%u frames of %s bytes into %s, while %s runs there", count, lengths, wire.dev,
+	     READER);
+	expected("a line of it with the packets and the bytes that the map holds");
+	reader = start_reader(&map);
+	for (unsigned int n = 0; n < count; n++)
+		send_frame(&frames[n]);
+	arrived(count);
+	wait_for_figures(reader, map, XDP_PASS, NULL, "rx_bytes");
+	stop(reader, SIGINT);
+}
+
+/* ---- verdicts ---- */
+
+static struct frame frame_of_family(bool ipv6)
+{
+	unsigned int len = rnd(80, 1514);
+
+	if (!ipv6) {
+		static const __u16 others[] = { ETH_P_ARP, ETHERTYPE_NOBODYS, 0xdd86, ETH_P_8021Q };
+
+		return rnd(0, 1) ? frame_udp(AF_INET, rnd(1, 65535), rnd(1, 65535), len) :
+				   frame_of(others[rnd(0, 3)], len);
+	}
+	switch (rnd(0, 2)) {
+	case 0:
+		return frame_tcp(AF_INET6, rnd(1, 65535), rnd(1, 65535), len);
+	case 1:
+		return frame_echo(AF_INET6, rnd(0, 65535), len);
+	default:
+		return frame_udp(AF_INET6, rnd(1, 65535), rnd(1, 65535), len);
+	}
+}
+
+struct tally {
+	unsigned long long packets, bytes;
+};
+
+/* Runs the program on each, and tells what must be counted, by what each of them must get. */
+static void run_mixture(const struct program *program, unsigned int count,
+			struct tally tally[ACTIONS])
+{
+	for (unsigned int n = 0; n < count; n++) {
+		bool ipv6 = n < 2 ? n : rnd(0, 1);
+		struct frame frame = frame_of_family(ipv6);
+		__u32 want = ipv6 ? XDP_PASS : XDP_DROP, verdict = verdict_on(program, &frame);
+
+		tally[want].packets++;
+		tally[want].bytes += frame.len;
+		if (verdict != want)
+			not_yet("a frame of %s got %s",
+				ipv6 ? "IPv6" :
+				       text("ethertype 0x%02x%02x", frame.bytes[12],
+					    frame.bytes[13]),
+				verdict_name(verdict));
+	}
+}
+
+static const char *packets_of(const struct map *map, const struct tally *tally)
+{
+	const char *all = "rx_packets:";
+
+	for (__u32 key = 0; key < ACTIONS; key++) {
+		const char *name = verdict_name(key);
+
+		all = text("%s%s %.*s %llu", all, key ? "," : "", (int)strcspn(name, " "), name,
+			   tally ? tally[key].packets : map_number(map, key, "rx_packets"));
+	}
+	return all;
+}
+
+static void check_tally(const struct map *map, const struct tally tally[ACTIONS])
+{
+	expected("%s", packets_of(map, tally));
+	for (__u32 key = 0; key < ACTIONS; key++) {
+		unsigned long long packets = map_number(map, key, "rx_packets");
+
+		if (packets == tally[key].packets)
+			continue;
+		if (key == XDP_DROP && !packets &&
+		    map_number(map, XDP_PASS, "rx_packets") == tally[XDP_PASS].packets)
+			not_yet("%s: the dropped frames are not counted", packets_of(map, NULL));
+		not_yet("%s", packets_of(map, NULL));
+	}
+	if (!map_has_member(map, "rx_bytes"))
+		return; /* nobody has to do one exercise before another */
+	for (__u32 key = 0; key < ACTIONS; key++) {
+		unsigned long long bytes = map_number(map, key, "rx_bytes");
+
+		expected("rx_bytes %llu under %s", tally[key].bytes, verdict_name(key));
+		if (bytes != tally[key].bytes)
+			not_yet("%llu", bytes);
+	}
+}
+
+static void check_verdicts(void)
+{
+	struct program *program = load(OBJECT, PROGRAM);
+	struct map *map = map_of(program, MAP);
+	struct tally tally[ACTIONS] = {};
+	unsigned int count = rnd(40, 80);
+	struct run *reader;
+
+	sent("%u frames, some of IPv6 and some not, by BPF_PROG_TEST_RUN", count);
+	expected("XDP_PASS (2) for IPv6, XDP_DROP (1) for all else");
+	run_mixture(program, count, tally);
+	check_tally(map, tally);
+	check_null_check();
+
+	lay_wire();
+	sent("%u frames into %s, while %s runs there", count, wire.dev, READER);
+	expected("a line for each action, with the packets that the map holds for it");
+	reader = start_reader(&map);
+	for (unsigned int n = 0; n < count; n++) {
+		struct frame frame = frame_of_family(rnd(0, 2));
+
+		send_frame(&frame);
+	}
+	pause_ms(20);
+	for (__u32 key = 0; key < ACTIONS; key++) {
+		const char *name = verdict_name(key);
+
+		wait_for_figures(reader, map, key, text("%.*s", (int)strcspn(name, " "), name),
+				 NULL);
+	}
+	stop(reader, SIGINT);
+}
+
+/* ---- vanishing ---- */
+
+#define AT_ONCE 100000 /* runs of one program, a few milliseconds */
+#define PROOFS 5 /* so many rounds of them must have had both CPUs in each other's way */
+
+/*
+ * A counter that is known to lose where two CPUs really run at once: load, add, store. Runs of it
+ * alternate with runs of the learner's program. Only where this one has lost again and again can a
+ * program that loses nothing have passed.
+ */
+static struct program *losing_counter(int map_fd)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_VALUE,
+		  .imm = map_fd },
+		{},
+		{ .code = BPF_LDX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = 1 },
+		{ .code = BPF_STX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_2 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	static struct program program = { .name = "a counter that loses" };
+
+	program.fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "lab_losing", "GPL", insns,
+				   sizeof(insns) / sizeof(insns[0]), NULL);
+	if (program.fd < 0)
+		cannot_tell("./lab doctor", "the kernel does not take the grader's own counter");
+	return &program;
+}
+
+struct racer {
+	unsigned int cpu;
+	const struct program *programs[2];
+	const struct frame *frame;
+	pthread_barrier_t *start;
+	const atomic_bool *over;
+	__u32 verdict; /* of the first program */
+};
+
+static void *race(void *arg)
+{
+	struct racer *racer = arg;
+
+	stay_on_cpu(racer->cpu);
+	for (;;) {
+		pthread_barrier_wait(racer->start);
+		if (atomic_load(racer->over))
+			return NULL;
+		for (int n = 0; n < 2; n++) {
+			__u32 verdict = verdict_on_many(racer->programs[n], racer->frame, AT_ONCE);
+
+			if (!n && verdict != XDP_PASS)
+				racer->verdict = verdict;
+			pthread_barrier_wait(racer->start);
+		}
+	}
+}
+
+static unsigned long long count_in(int map_fd)
+{
+	unsigned long long count = 0;
+	__u32 key = 0;
+
+	bpf_map_lookup_elem(map_fd, &key, &count);
+	return count;
+}
+
+/* All that is counted, wherever an answer keeps it. */
+static unsigned long long all_packets(const struct map *map)
+{
+	unsigned long long all = 0;
+
+	for (__u32 key = 0; key < map->info.max_entries && key < 64; key++)
+		all += map_number(map, key, "packets");
+	return all;
+}
+
+static void judge_round(const struct map *map, const struct racer racers[2],
+			unsigned long long runs)
+{
+	unsigned long long counted = all_packets(map);
+
+	sent("%llu runs of xdp_vanishing, at once on two CPUs", runs);
+	expected("packets %llu", runs);
+	for (int n = 0; n < 2; n++)
+		if (racers[n].verdict != XDP_PASS)
+			not_yet("it returned %s on CPU %d", verdict_name(racers[n].verdict),
+				cpu_number(n));
+	if (!counted)
+		not_yet("packets 0: it counted nothing");
+	if (counted < runs)
+		not_yet("packets %llu: %llu of them vanished", counted, runs - counted);
+	if (counted > runs)
+		not_yet("packets %llu: %llu too many", counted, counted - runs);
+}
+
+static void start_racers(struct racer racers[2], pthread_barrier_t *start, const atomic_bool *over,
+			 const struct program *program, int own_map)
+{
+	static struct frame frame;
+	struct program *losing = losing_counter(own_map);
+
+	frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 1514));
+	pthread_barrier_init(start, NULL, 3);
+	for (unsigned int n = 0; n < 2; n++) {
+		pthread_t thread;
+
+		racers[n] = (struct racer){ n, { program, losing }, &frame, start, over, XDP_PASS };
+		if (pthread_create(&thread, NULL, race, &racers[n]))
+			cannot_tell("./lab doctor", "no thread could be started");
+	}
+}
+
+static void check_vanishing(void)
+{
+	struct program *program = load("vanishing_kern.o", "xdp_vanishing");
+	struct map *map = map_of(program, "vanishing_map");
+	int own_map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_lost", 4, 8, 1, NULL);
+	unsigned long long runs = 0, before = 0;
+	double deadline = seconds() + 5;
+	struct racer racers[2];
+	pthread_barrier_t start;
+	atomic_bool over = false;
+
+	if (cpu_count() < 2)
+		cannot_tell("try it where there are two: ./lab check --vm",
+			    "there is one CPU here, and it takes two to lose a packet");
+	start_racers(racers, &start, &over, program, own_map);
+	for (int proofs = 0; proofs < PROOFS;) {
+		unsigned long long after;
+
+		for (int n = 0; n < 3; n++)
+			pthread_barrier_wait(&start); /* off; the first is through; the second */
+		runs += 2 * AT_ONCE;
+		judge_round(map, racers, runs);
+		after = count_in(own_map);
+		proofs += after - before < 2 * AT_ONCE;
+		before = after;
+		if (seconds() > deadline)
+			cannot_tell("try again when the machine is less busy",
+				    "its two CPUs were never both at it: nothing could be lost");
+	}
+}
+
+/* ---- percpu ---- */
+
+static bool is_per_cpu(const struct map *map)
+{
+	return map->info.type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       map->info.type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       map->info.type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+/* Runs it on each CPU another number of times, and looks at the record of each. */
+static void check_own_records(const struct program *program, const struct map *map)
+{
+	struct frame frame = frame_udp(AF_INET6, 7, 7, rnd(70, 1514));
+	unsigned int cpus = cpu_count() < 4 ? cpu_count() : 4, runs[4];
+	__u32 key = 0;
+
+	for (unsigned int n = 0; n < cpus; n++) {
+		stay_on_cpu(n);
+		runs[n] = rnd(100, 5000);
+		key = verdict_on_many(program, &frame, runs[n]);
+	}
+	for (unsigned int n = 0; n < cpus; n++) {
+		unsigned long long came = map_number_of_cpu(map, key, "rx_packets", cpu_number(n));
+
+		sent("%u runs on CPU %d, and others on others", runs[n], cpu_number(n));
+		expected("rx_packets %u in the record of CPU %d, under %s", runs[n], cpu_number(n),
+			 verdict_name(key));
+		if (came != runs[n])
+			not_yet("%llu", came);
+	}
+}
+
+static const char *which_part(const char *line, const struct map *map, __u32 key)
+{
+	for (unsigned int cpu = 0; cpu < map->copies; cpu++) {
+		unsigned long long one = map_number_of_cpu(map, key, "rx_packets", cpu);
+
+		if (has_number(line, one, one))
+			return cpu ? "those of one CPU alone" : "those of CPU 0 alone";
+	}
+	return "another number";
+}
+
+/*
+ * The grader writes to the map of the program that is attached, for each CPU that the machine could
+ * have: the reader must come to the same sum. What else arrives meanwhile only makes it larger.
+ */
+static void check_sum(void)
+{
+	__u32 key = XDP_PASS;
+	struct range sum;
+	struct run *reader;
+	struct map *map;
+	char *line, *last = NULL;
+
+	lay_wire();
+	sent("the records of %d CPUs at key %u, written by the grader, while %s runs",
+	     libbpf_num_possible_cpus(), key, READER);
+	expected("a line with their sum");
+	reader = start_reader(&map);
+	fill_map(map, key);
+	sum.from = map_number(map, key, "rx_packets");
+	expected("a line with their sum, which is %llu packets", sum.from);
+	for (double deadline = seconds() + 1.5; seconds() < deadline && !has_ended(reader);) {
+		line = next_line(reader, 100);
+		sum.to = map_number(map, key, "rx_packets");
+		if (line && shows(line, sum)) {
+			stop(reader, SIGINT);
+			return;
+		}
+		last = line && strstr(line, "XDP_PASS") ? line : last;
+	}
+	if (!last)
+		no_line(reader, "XDP_PASS");
+	quote(reader->said, last);
+	not_yet("%s", which_part(last, map, key));
+}
+
+static void check_percpu(void)
+{
+	struct program *program = load(OBJECT, PROGRAM);
+	struct map *map = map_of(program, MAP);
+
+	sent("%s to the kernel", PROGRAM);
+	expected("that its %s has a record for each CPU", MAP);
+	if (!is_per_cpu(map))
+		not_yet("it has one record for all CPUs: its type is %s",
+			libbpf_bpf_map_type_str(map->info.type));
+	check_own_records(program, map);
+	check_null_check();
+	check_sum();
+}
+
+LESSON("basic03-map-counter", { "bytes", check_bytes }, { "verdicts", check_verdicts },
+       { "vanishing", check_vanishing }, { "percpu", check_percpu });
