@@ -197,7 +197,7 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 }
 
 @test "completion offers commands, and a command's options" {
-	# shellcheck disable=SC1091
+	# shellcheck disable=SC1091,SC2030
 	. completions/lab.bash
 	COMP_WORDS=(./lab d) COMP_CWORD=1
 	_lab
@@ -205,4 +205,28 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 	COMP_WORDS=(./lab test --q) COMP_CWORD=2
 	_lab
 	[ "${COMPREPLY[*]}" = '--quick' ]
+}
+
+@test "completion offers lessons, and the exercises of the one that is named" {
+	# shellcheck disable=SC1091,SC2030,SC2031
+	. completions/lab.bash
+	for command in check hint solution watch reset; do
+		COMP_WORDS=(./lab "$command" basic01) COMP_CWORD=2
+		_lab
+		[ "${COMPREPLY[*]}" = basic01-xdp-pass ]
+	done
+	for lesson in basic01-xdp-pass basic01; do
+		COMP_WORDS=(./lab check --all "$lesson" '') COMP_CWORD=4
+		_lab
+		[ "${COMPREPLY[*]}" = 'verdict mode alive' ]
+		COMP_WORDS=(./lab check "$lesson" m) COMP_CWORD=3
+		_lab
+		[ "${COMPREPLY[*]}" = mode ]
+	done
+	COMP_WORDS=(./lab check basic01 mode --j) COMP_CWORD=4
+	_lab
+	[ "${COMPREPLY[*]}" = --json ]
+	COMP_WORDS=(./lab check basic01 mode '') COMP_CWORD=4
+	_lab
+	[ "${#COMPREPLY[@]}" -eq 0 ]
 }
