@@ -10,7 +10,7 @@ PATH=$PATH:/usr/sbin:/sbin
 . "$here/check/shared.sh"
 
 about() { # LESSON: what its page says it is about
-	[ ! -r "$here/$1/README.md" ] || sed -n 's/^# [^:]*: //p;/^# /q' "$here/$1/README.md"
+	[ ! -r "$here/$1/README.md" ] || sed -n '/^# /{s/^# [^:]*: //p;q}' "$here/$1/README.md"
 }
 
 count() { # sets all and passed
