@@ -130,13 +130,20 @@ teardown() {
 
 @test "the alias works from the next line on, also where the path has a blank" {
 	mkdir "$BATS_TEST_TMPDIR/a path"
-	cp "$t" "$BATS_TEST_TMPDIR/a path/testenv.sh"
+	cp "${t%/*}"/*.sh "$BATS_TEST_TMPDIR/a path/"
 	"$t" setup --name left >/dev/null
 	run bash -c 'shopt -s expand_aliases
 eval $("$1/a path/testenv.sh" alias)
 t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 	[ "$status" -eq 0 ]
 	grep -q '1 received' <<<"$output"
+}
+
+@test "it works through a symbolic link, and named without a directory" {
+	ln -s "$t" "$BATS_TEST_TMPDIR/t"
+	"$BATS_TEST_TMPDIR/t" list
+	cd "${t%/*}"
+	bash testenv.sh list
 }
 
 @test "names that no device can have are refused, before anything is made" {
@@ -253,7 +260,7 @@ t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 
 @test "somebody who is not root is told what to type; help needs no root" {
 	theirs=$(TMPDIR=/tmp mktemp -d)
-	cp "$t" "$theirs"
+	cp "${t%/*}"/*.sh "$theirs"
 	chmod -R a+rX "$theirs"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups "$theirs/testenv.sh" setup --name left
 	refused_status=$status refused=$output
