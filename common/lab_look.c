@@ -153,7 +153,8 @@ const char *lab_describe_chain(unsigned int actions)
 
 	for (unsigned int action = 0; action <= XDP_REDIRECT; action++)
 		if (actions & 1U << action)
-			text = pr_text("%s%s%s", text, *text ? " or " : "", lab_action_name(action));
+			text = pr_text("%s%s%s", text, *text ? " or " : "",
+				       lab_action_name(action));
 	return *text ? text : "nothing";
 }
 

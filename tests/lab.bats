@@ -5,6 +5,7 @@
 # The front door: what ./lab says, asks and does.
 
 # shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+# shellcheck disable=SC2030,SC2031 # bats: a test is a function
 load helpers
 
 setup() {

@@ -38,7 +38,8 @@ setup() {
 }
 
 @test "a lesson as it comes, its answers one by one, and all of it undone" {
-	says 1 "$lesson" "not yet  $first" 'sent ' 'expected ' 'came ' "./lab hint basic01 $first" -- ./lab check basic01
+	says 1 "$lesson" "not yet  $first" 'sent ' 'expected ' 'came ' "./lab hint basic01 $first" -- \
+		./lab check basic01
 	for name in $(exercises $lesson); do
 		says 0 'up to' -- ./lab solution basic01 "$name" --apply
 		says 0 "ok       $name" -- ./lab check basic01 "$name"
