@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Taking programs off a device: which are meant, and what holds them. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -135,6 +139,27 @@ static int unload_one(const struct lab_prog *progs, int count, struct cli_args *
 	return fits > 1 ? which_one(progs, count, args) : detach(meant, args);
 }
 
+/*
+ * libxdp finds out what the kernel can do with a pin that it removes at once, under a lock. One
+ * that is seen by whoever has the lock was left by a process that was killed in between.
+ */
+static void clean_test_pins(void)
+{
+	int dir = open("/sys/fs/bpf/xdp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *entries;
+
+	if (dir < 0)
+		return;
+	entries = flock(dir, LOCK_EX) ? NULL : fdopendir(dup(dir));
+	while (entries && (entry = readdir(entries)))
+		if (!strncmp(entry->d_name, "prog-test-link-", strlen("prog-test-link-")))
+			unlinkat(dir, entry->d_name, 0);
+	if (entries)
+		closedir(entries);
+	close(dir); /* and with it the lock goes, as the copy has */
+}
+
 int lab_unload(struct cli_args *args, lab_detach_fn *detach)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
@@ -149,7 +174,9 @@ int lab_unload(struct cli_args *args, lab_detach_fn *detach)
 		err = unload_all(progs, count, args, detach);
 	else
 		err = unload_one(progs, count, args, detach);
-	if (!err || !count)
+	if (!err || !count) {
 		libxdp_clean_references(args->ifindex); /* pins of dispatchers that are gone */
+		clean_test_pins();
+	}
 	return err;
 }

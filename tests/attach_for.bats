@@ -11,7 +11,7 @@ load helpers
 
 setup_file() {
 	in_private_world
-	export WITNESS=w_${BASHPID}_$RANDOM # a program with a name that nobody else's has
+	new_witness
 	compile_bpf named "-DNAME=$WITNESS"
 	# shellcheck disable=SC2046 # lists of words
 	$(configured CC) -Wall -Wextra -Werror $(configured LIBS_CFLAGS) \

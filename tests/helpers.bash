@@ -30,13 +30,37 @@ configured() { # NAME: what configure found
 	sed -n "s/^$1 := //p" "$LAB_TREE/config.mk"
 }
 
-compile_bpf() { # NAME [FLAG...]: tests/bpf/NAME.c as $BATS_FILE_TMPDIR/NAME.o; -o says otherwise
+# A name for a program that nobody else's has. (Whoever builds objects for a guest knows it before.)
+new_witness() {
+	export WITNESS=${LAB_WITNESS:-w_${BASHPID}_$RANDOM}
+}
+
+# tests/bpf/NAME.c as $BATS_FILE_TMPDIR/NAME.o; -o says otherwise. In a guest there is no compiler:
+# LAB_BUILT is a directory with all of them.
+compile_bpf() { # NAME [FLAG...]
 	local name=$1
 	shift
+	if [ -n "${LAB_BUILT-}" ]; then
+		[ "$*" = "${*%.o}" ] || name=$(basename "${*: -1}" .o)
+		cp "$LAB_BUILT/$name.o" "$BATS_FILE_TMPDIR/"
+		return
+	fi
 	# shellcheck disable=SC2046 # lists of words
 	$(configured CLANG) -target bpf -O2 -g -Wall -Werror -I"$LAB_TREE/headers" \
 		$(configured BPF_INCLUDES) -c "$BATS_TEST_DIRNAME/bpf/$name.c" \
 		-o "$BATS_FILE_TMPDIR/$name.o" "$@"
+}
+
+# Can this kernel run libxdp's dispatcher, so that several programs share a device? (The probe of
+# bpftool is of no use: it takes EPERM for a yes.)
+can_share() {
+	[ -n "${can_share-}" ] || can_share=$(
+		ip link add probe type veth peer name eborp
+		"$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev probe | grep -c 'shares the device'
+		"$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev probe -q --unload-all
+		ip link del probe
+	)
+	[ "$can_share" = 1 ]
 }
 
 attached() { # DEV: the id of the program that the kernel shows there, in whatever mode

@@ -10,7 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
-	export WITNESS=w_${BASHPID}_$RANDOM # a program with a name that nobody else's has
+	new_witness
 	compile_bpf named "-DNAME=$WITNESS"
 }
 

@@ -16,7 +16,7 @@ setup_file() {
 		compile_bpf "$name"
 	done
 	compile_bpf old_style -g0 -o "$BATS_FILE_TMPDIR/no_btf.o"
-	export WITNESS=w_${BASHPID}_$RANDOM # a program with a name that nobody else's has
+	new_witness
 	compile_bpf named "-DNAME=$WITNESS"
 }
 
@@ -570,6 +570,16 @@ free() { # DEV: nothing is attached there
 	works 'Success: Loading' -- ./xdp_loader --dev left
 	works 'Success: Unloading' -- ./xdp_loader --dev left -U
 	[ ! -e "$left_over" ]
+	gone "$WITNESS"
+}
+
+@test "what libxdp's look at the kernel has left, killed in between, goes with the next unload" {
+	mkdir -p /sys/fs/bpf/xdp
+	bpftool prog load "$objects/named.o" /sys/fs/bpf/xdp/prog-test-link-1-4294967295 type xdp
+	bpftool prog load "$objects/named.o" /sys/fs/bpf/xdp/of_somebody type xdp
+	works 'Nothing to unload' -- ./xdp_loader --dev left --unload-all
+	[ ! -e /sys/fs/bpf/xdp/prog-test-link-1-4294967295 ]
+	rm /sys/fs/bpf/xdp/of_somebody
 	gone "$WITNESS"
 }
 
