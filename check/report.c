@@ -64,6 +64,8 @@ static const char *const results[] = {
 
 #define WIDTH 100
 
+#define GLUE '\x1f' /* a blank at which no line ends */
+
 /* How much of this line fits; a word that is longer than the line goes over its end. */
 static int that_fits(const char *line, int room)
 {
@@ -83,8 +85,10 @@ static void say(const char *what, const char *words)
 
 	for (const char *line = words; *line; line += len + !!line[len]) {
 		len = that_fits(line, WIDTH - indent);
-		printf("           %-*s  %-8s %.*s\n", column, "", line == words ? what : "", len,
-		       line);
+		printf("           %-*s  %-8s ", column, "", line == words ? what : "");
+		for (int n = 0; n < len; n++)
+			putchar(line[n] == GLUE ? ' ' : line[n]);
+		putchar('\n');
 	}
 }
 
@@ -121,7 +125,7 @@ static void report_text(unsigned int number, const struct exercise *exercise,
 	       title(number, exercise));
 	if (outcome->result == NOT_YET) {
 		if (outcome->sent[0])
-			say("sent", text("%s (seed %04x)", outcome->sent, wanted.seed));
+			say("sent", text("%s (seed%c%04x)", outcome->sent, GLUE, wanted.seed));
 		if (outcome->expected[0])
 			say("expected", outcome->expected);
 		say("came", outcome->came);
