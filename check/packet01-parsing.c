@@ -459,8 +459,8 @@ static void check_odd_frames(struct program *program)
 		frame.len = shrink(frame.bytes, frame.len, is_wrong, program);
 		for (unsigned int i = 0; i < frame.len && i < 128; i++)
 			hex = text("%s%s%02x", hex, i % 16 ? " " : "\n", frame.bytes[i]);
-		not_yet("number %u; a part of it is enough: it gets %s instead of %s.\n"
-			"The shortest such frame, %u bytes:%s%s",
+		not_yet("number %u: %s instead of %s\n"
+			"%u bytes of it are enough:%s%s",
 			n, verdict_name(verdict_on(program, &frame)),
 			verdict_name(right_verdict(frame.bytes, frame.len)), frame.len, hex,
 			frame.len > 128 ? " ..." : "");
