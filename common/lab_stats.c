@@ -131,7 +131,7 @@ static bool device_is_there(const struct cli_args *args)
 }
 
 /* What has been shown may be lost: a disk may be full. */
-static int check_output(void)
+int lab_check_output(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;
@@ -143,7 +143,7 @@ int lab_wait(const struct cli_args *args)
 {
 	double end = lab_clock() + args->interval, left = args->interval;
 
-	if (check_output())
+	if (lab_check_output())
 		return -EIO;
 	while (!stopped && left > 0) {
 		double nap = left < 0.25 ? left : 0.25;
@@ -174,5 +174,5 @@ int lab_say_what_stays(const struct cli_args *args, const char *loader)
 			lab_describe(&progs[i]), args->dev, loader, args->dev, progs[i].id);
 	if (!count)
 		pr_info("No program is left on %s.", args->dev);
-	return check_output();
+	return lab_check_output();
 }

@@ -52,6 +52,9 @@ void lab_catch_signals(void);
  */
 int lab_wait(const struct cli_args *args);
 
+/* -EIO, after an error, where what was printed so far cannot be written. */
+int lab_check_output(void);
+
 /* Says how long it goes on, before the first figures come. */
 void lab_say_how_it_ends(const struct cli_args *args);
 

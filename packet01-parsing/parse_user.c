@@ -17,6 +17,7 @@
 #include "lab/stats.h"
 #include "lab_dev.h"
 #include "lab_map.h"
+#include "lab_stats.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -160,7 +161,7 @@ static int unblock_ports(int map_fd, const char *words)
 	return 0;
 }
 
-/* All keys: each is asked for with the one before. Ports may come and go meanwhile. */
+/* All keys: each is asked for with the one before; if that has just gone, it begins anew. */
 static int read_ports(int map_fd, __u16 list[MAX_PORTS])
 {
 	int count = 0;
@@ -197,10 +198,9 @@ static int show_ports(int map_fd)
 	if (!json)
 		puts(count ? " PORT      PACKETS          BYTES" : "No port is blocked.");
 	for (int i = 0; i < count && !err; i++)
-		err = show_port(map_fd, list[i]);
-	if (!err && fflush(stdout))
-		err = pr_err(-errno, "cannot write the figures");
-	return err;
+		if (!i || list[i] != list[i - 1])
+			err = show_port(map_fd, list[i]);
+	return err ?: lab_check_output();
 }
 
 /* --block, --unblock and --ports: in that order where several are given. */
@@ -208,7 +208,7 @@ static int change_ports(struct cli_args *args)
 {
 	int map_fd, err;
 
-	if (args->list || args->unload || args->unload_all || args->for_seconds ||
+	if (args->list || args->unload || args->unload_all || args->for_seconds || args->progsec ||
 	    !args->own_file || strcmp(args->progname, this_program.progname))
 		return cli_usage_error(args, "--block, --unblock and --ports are about the program "
 					     "that runs already: leave the rest away");
