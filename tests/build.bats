@@ -7,7 +7,7 @@
 # shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
 load helpers
 
-lessons='basic01-xdp-pass basic02-prog-by-name basic03-map-counter basic04-pinning-maps'
+lessons=$(cd "$LAB_TREE" && printf '%s\n' *[0-9][0-9]-*/Makefile | sed 's,/.*,,')
 
 setup_file() {
 	unset MAKEFLAGS
@@ -125,12 +125,10 @@ setup() {
 	for lesson in $lessons; do
 		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' |
 			xargs -n1 basename | sort | xargs)
-		case $lesson in
-		basic01*) [ "$new" = 'xdp_pass_kern.o xdp_pass_user' ] ;;
-		basic02*) [ "$new" = 'xdp_loader xdp_prog_kern.o' ] ;;
-		basic03*) [ "$new" = 'xdp_load_and_stats xdp_prog_kern.o' ] ;;
-		basic04*) [ "$new" = 'xdp_loader xdp_prog_kern.o xdp_stats' ] ;;
-		esac
+		named=$(make -s -C "$lesson" -f - names <<<'include Makefile
+names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
+		[ -n "$named" ]
+		[ "$new" = "$named" ]
 	done
 }
 

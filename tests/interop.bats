@@ -175,7 +175,7 @@ ways() { # every way in which others attach, and the mode in which ours must lis
 		works -- "$basic02" --dev left -U
 	else
 		refused 1 'nothing to unload from left' -- "$basic02" --dev left -U
-		kill "$keeper"
+		kill "$keeper" 2>/dev/null || : # it may have seen it, and be gone
 	fi
 	free left
 }
