@@ -99,6 +99,7 @@ static int load_and_pin(struct cli_args *args)
 	prog = lab_open(args);
 	if (!prog)
 		return -errno;
+	/* Exercise 2: not only what another program here is using: any map that is pinned. */
 	err = lab_share_map(prog, MAP, pin.path, args);
 	lab_hold_signals(); /* Ctrl-C waits until both are done: attached, and pinned */
 	err = err ?: lab_attach(prog, args);
@@ -133,7 +134,8 @@ static int remove_pin(const struct cli_args *args)
 		err = pr_err(-errno, "cannot open what is pinned at %s", pin.path);
 	} else if (map_fd >= 0 && !lab_has_shape(map_fd, &shape)) {
 		pr_note("%s is not of this loader's making and stays.", pin.path);
-	} else if (map_fd >= 0 && !lab_map_in_use(map_fd, args->ifindex)) {
+	} else if (map_fd >= 0 && /* Exercise 3: is it ours, then? */
+		   !lab_map_in_use(map_fd, args->ifindex)) {
 		if (unlink(pin.path))
 			err = pr_err(-errno, "cannot remove %s", pin.path);
 		else

@@ -91,6 +91,7 @@ static int show_stats(int map_fd, struct datarec *rec, const struct cli_args *ar
 		stop = lab_wait(args);
 		if (stop && stop != -EINTR)
 			return stop; /* the device has gone, or the reader of the figures */
+		/* Exercise 1: does the name still lead to this map? */
 		err = read_all(map_fd, rec, now);
 		for (__u32 action = 0; action < XDP_ACTIONS && !err; action++) {
 			lab_print_figures(args, lab_action_name(action), LAB_PACKETS_AND_BYTES,

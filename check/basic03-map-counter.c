@@ -293,8 +293,8 @@ static void check_verdicts(void)
 
 /* ---- vanishing ---- */
 
-#define AT_ONCE 100000 /* runs of one program, a few milliseconds */
-#define PROOFS 5 /* so many rounds of them must have had both CPUs in each other's way */
+#define AT_ONCE 40000 /* runs of one program, about a millisecond */
+#define PROOFS 6 /* so many rounds of them must have had both CPUs in each other's way */
 
 /*
  * A counter that is known to lose where two CPUs really run at once: load, add, store. Runs of it
