@@ -81,9 +81,11 @@ int own_program(__u32 verdict)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, text("lab_%x", wanted.seed), "GPL", insns, 2,
-			       &opts);
+	int fd;
 
+	opts.expected_attach_type =
+		BPF_XDP; /* as libbpf loads the lesson's: one array takes both */
+	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, text("lab_%x", wanted.seed), "GPL", insns, 2, &opts);
 	if (fd < 0)
 		give_up(fd, "the kernel takes no BPF program");
 	return fd;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "check.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What comes of a frame of this ethertype? */
+static void check_type(const struct program *program, __u16 type, __u32 want)
+{
+	struct frame frame = frame_of(type, rnd(64, 1514));
+	__u32 verdict;
+
+	sent("a frame of %u bytes with the ethertype 0x%04x, by BPF_PROG_TEST_RUN", frame.len,
+	     type);
+	expected("%s", verdict_name(want));
+	verdict = verdict_on(program, &frame);
+	if (verdict != want)
+		not_yet("%s", verdict_name(verdict));
+}
+
+/* ---- 1: a function ---- */
+
+static void check_function(void)
+{
+	struct program *program = load("dispatch_kern.o", "dispatch");
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	check_type(program, ETH_P_IP, XDP_PASS);
+	check_type(program, ETH_P_IPV6, XDP_PASS);
+	check_type(program, ETHERTYPE_NOBODYS, XDP_DROP);
+	check_type(program, 0x0008, XDP_DROP);
+
+	sent("nothing: dispatch was loaded, and the kernel asked about it");
+	expected("2 functions in the kernel, or more");
+	if (bpf_obj_get_info_by_fd(program->fd, &info, &len))
+		cannot_tell("a newer kernel", "it tells nothing of functions: %s", strerror(errno));
+	if (info.nr_func_info < 2)
+		not_yet("1 function in the kernel");
+}
+
+/* ---- 2: tail calls ---- */
+
+static void put(const struct map *families, __u32 slot, __u32 verdict)
+{
+	int fd = own_program(verdict);
+
+	if (bpf_map_update_elem(families->fd, &slot, &fd, BPF_ANY))
+		not_yet("nothing can be put into slot %u of families: %s", slot, strerror(errno));
+}
+
+static const char *family_name(__u16 type)
+{
+	return type == ETH_P_IP ? "IPv4" : "IPv6";
+}
+
+/* A frame of this family goes on in the program of its slot. */
+static void check_jump(const struct program *program, __u16 type, const __u32 verdicts[2])
+{
+	struct frame frame = frame_of(type, rnd(64, 1514));
+	unsigned int slot = type != ETH_P_IP;
+	__u32 verdict;
+
+	sent("an %s frame; the program of slot 0 returns %s, that of slot 1 %s", family_name(type),
+	     verdict_name(verdicts[0]), verdict_name(verdicts[1]));
+	expected("%s, of slot %u", verdict_name(verdicts[slot]), slot);
+	verdict = verdict_on(program, &frame);
+	if (verdict == verdicts[!slot])
+		not_yet("%s: that was the program of slot %u", verdict_name(verdict), !slot);
+	if (verdict != verdicts[slot])
+		not_yet("%s, and not what the program of slot %u returns", verdict_name(verdict),
+			slot);
+}
+
+/* Nobody is in the slot: the frame passes, and is counted. */
+static void check_empty(const struct program *program, __u16 type, unsigned int missed)
+{
+	unsigned long long came;
+
+	check_type(program, type, XDP_PASS);
+	sent("an %s frame, whose slot is empty", family_name(type));
+	expected("missed is %u", missed);
+	came = map_number(map_of(program, ".bss"), 0, "missed");
+	if (came != missed)
+		not_yet("missed is %llu", came);
+}
+
+static void check_dispatch(void)
+{
+	struct program *program = load("dispatch_kern.o", "dispatch");
+	struct map *families = map_of(program, "families");
+	unsigned int flip = rnd(0, 1);
+	const __u32 verdicts[2] = { flip ? XDP_TX : XDP_REDIRECT, flip ? XDP_REDIRECT : XDP_TX };
+	__u32 slot = rnd(0, 1);
+
+	expected("families is a program array");
+	if (families->info.type != BPF_MAP_TYPE_PROG_ARRAY)
+		not_yet("its type is %s",
+			libbpf_bpf_map_type_str(families->info.type) ?: "unknown");
+	check_empty(program, ETH_P_IP, 1);
+	put(families, 0, verdicts[0]);
+	put(families, 1, verdicts[1]);
+	check_jump(program, ETH_P_IP, verdicts);
+	check_jump(program, ETH_P_IPV6, verdicts);
+	check_type(program, ETHERTYPE_NOBODYS, XDP_DROP);
+	if (bpf_map_delete_elem(families->fd, &slot))
+		not_yet("slot %u cannot be emptied: %s", slot, strerror(errno));
+	check_empty(program, slot ? ETH_P_IPV6 : ETH_P_IP, 2);
+}
+
+/* ---- 3: tail calls that stopped ---- */
+
+static void check_stopped(void)
+{
+	struct frame small = frame_of(ETHERTYPE_NOBODYS, rnd(64, 512));
+	struct frame large = frame_of(ETHERTYPE_NOBODYS, rnd(513, 1514));
+	unsigned int count = rnd(3, 9);
+	struct lab_prog progs[LAB_MAX_PROGS];
+	unsigned long long shorts, longs, missed;
+	struct run *run;
+	struct map *bss;
+
+	lay_wire();
+	run = run("./stopped_user", "--dev", wire.dev);
+	sent("%u frames of %u and %u of %u bytes, after %s has ended", count, small.len, count,
+	     large.len, run->said);
+	expected("shorts %u, longs %u, missed 0", count, count);
+	quote("stopped_user", run->err);
+	if (run->status)
+		not_yet("it ended with status %d", run->status);
+	if (!attached(progs))
+		not_yet("no program is attached to %s any more", wire.dev);
+	pause_ms(100); /* the kernel clears up a little later */
+	for (unsigned int n = 0; n < count; n++) {
+		send_frame(&small);
+		send_frame(&large);
+	}
+	arrived(2 * count);
+	bss = map_used_by(progs[0].id, "missed");
+	if (!bss)
+		not_yet("the program that is attached has no variable missed");
+	shorts = map_number(bss, 0, "shorts");
+	longs = map_number(bss, 0, "longs");
+	missed = map_number(bss, 0, "missed");
+	if (shorts < count || longs < count || missed)
+		not_yet("shorts %llu, longs %llu, missed %llu", shorts, longs, missed);
+}
+
+/* ---- 4: how deep? ---- */
+
+/* The word behind this one in depth.txt. */
+static char *prediction(const char *name)
+{
+	char *line = lesson_file("depth.txt");
+
+	for (line = strtok(line, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strncmp(line, name, strlen(name)) || line[strlen(name)] != ':')
+			continue;
+		line += strlen(name) + 1;
+		line += strspn(line, " \t");
+		line[strcspn(line, " \t\r")] = '\0';
+		if (!*line || !strcmp(line, "?"))
+			not_yet("depth.txt has no prediction for %s yet", name);
+		if (strspn(line, "0123456789") != strlen(line))
+			not_yet("depth.txt: '%s' is no number, and %s will be one", line, name);
+		return line;
+	}
+	not_yet("there is no line '%s:' in depth.txt", name);
+}
+
+static void check_depth(void)
+{
+	struct frame frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 1514));
+	unsigned long long runs, said_runs, said_verdict;
+	struct program *program;
+	__u32 verdict;
+
+	expected("a number for runs and one for verdict, in depth.txt");
+	said_runs = strtoull(prediction("runs"), NULL, 10);
+	said_verdict = strtoull(prediction("verdict"), NULL, 10);
+
+	program = load("depth_kern.o", "again");
+	sent("one frame to again of depth_kern.c, with itself in its slot");
+	expected("as you say: %llu runs, verdict %llu", said_runs, said_verdict);
+	verdict = verdict_on(program, &frame);
+	runs = map_number(map_of(program, ".bss"), 0, "runs");
+	if (runs != said_runs)
+		not_yet("it has run %s often than that", runs > said_runs ? "more" : "less");
+	if (verdict != said_verdict)
+		not_yet("so often it has run, but the verdict is another one");
+}
+
+LESSON("basic06-calls", { "function", check_function }, { "dispatch", check_dispatch },
+       { "stopped", check_stopped }, { "depth", check_depth });
