@@ -11,19 +11,19 @@
 #include "lab_pin.h"
 #include "pr.h"
 
-struct place {
+struct pinned_at {
 	const char *dir; /* shorter than 300, and not changed by others */
 	char path[400];
 	char fresh[404]; /* where the new one waits before it takes that place */
 };
 
-static int find_place(struct place *place, const char *name, const struct cli_args *args)
+static int find_pin(struct pinned_at *pin, const char *name, const struct cli_args *args)
 {
-	place->dir = lab_pin_dir(args->dev);
-	if (!place->dir)
+	pin->dir = lab_pin_dir(args->dev);
+	if (!pin->dir)
 		return -errno;
-	snprintf(place->path, sizeof(place->path), "%s/%s", place->dir, name);
-	snprintf(place->fresh, sizeof(place->fresh), "%s_new", place->path);
+	snprintf(pin->path, sizeof(pin->path), "%s/%s", pin->dir, name);
+	snprintf(pin->fresh, sizeof(pin->fresh), "%s_new", pin->path);
 	return 0;
 }
 
@@ -43,14 +43,14 @@ static int open_pin(const char *path, const struct lab_map_shape *shape)
 int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 		    const struct cli_args *args)
 {
-	struct place place;
-	int fd, err = find_place(&place, name, args);
+	struct pinned_at pin;
+	int fd, err = find_pin(&pin, name, args);
 
 	if (err)
 		return err;
-	fd = open_pin(place.path, shape);
+	fd = open_pin(pin.path, shape);
 	if (fd == -ENOENT)
-		return pr_err_because(fd, pr_text("%s does not exist.", place.path),
+		return pr_err_because(fd, pr_text("%s does not exist.", pin.path),
 				      pr_text("attach a program first: %s --dev %s", pr_names.self,
 					      args->dev),
 				      "nobody has pinned %s for %s", name, args->dev);
@@ -60,46 +60,46 @@ int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 int lab_pin_map(int map_fd, const char *name, const struct lab_map_shape *shape,
 		const struct cli_args *args)
 {
-	struct place place;
-	int old, err = find_place(&place, name, args);
+	struct pinned_at pin;
+	int old, err = find_pin(&pin, name, args);
 
 	if (err)
 		return err;
-	old = open_pin(place.path, shape);
+	old = open_pin(pin.path, shape);
 	if (old < 0 && old != -ENOENT)
 		return old;
 	if (old >= 0)
 		close(old);
-	if (mkdir(place.dir, 0700) && errno != EEXIST)
-		return pr_err(-errno, "cannot make the directory %s", place.dir);
-	unlink(place.fresh); /* left by a loader that was killed right here */
-	if (bpf_obj_pin(map_fd, place.fresh))
-		return pr_err(-errno, "cannot pin %s at %s", name, place.fresh);
-	if (rename(place.fresh, place.path)) { /* in one step */
-		err = pr_err(-errno, "cannot pin %s at %s", name, place.path);
-		unlink(place.fresh);
+	if (mkdir(pin.dir, 0700) && errno != EEXIST)
+		return pr_err(-errno, "cannot make the directory %s", pin.dir);
+	unlink(pin.fresh); /* left by a loader that was killed right here */
+	if (bpf_obj_pin(map_fd, pin.fresh))
+		return pr_err(-errno, "cannot pin %s at %s", name, pin.fresh);
+	if (rename(pin.fresh, pin.path)) { /* in one step */
+		err = pr_err(-errno, "cannot pin %s at %s", name, pin.path);
+		unlink(pin.fresh);
 		return err;
 	}
-	pr_info("  pinned: %s", place.path);
-	return args->for_seconds ? lab_unpin_after_for(place.path, map_fd) : 0;
+	pr_info("  pinned: %s", pin.path);
+	return args->for_seconds ? lab_unpin_after_for(pin.path, map_fd) : 0;
 }
 
 int lab_unpin_map(const char *name, const struct lab_map_shape *shape, const struct cli_args *args)
 {
-	struct place place;
-	int fd, err = find_place(&place, name, args);
+	struct pinned_at pin;
+	int fd, err = find_pin(&pin, name, args);
 
 	if (err)
 		return err;
-	unlink(place.fresh);
-	fd = bpf_obj_get(place.path);
+	unlink(pin.fresh);
+	fd = bpf_obj_get(pin.path);
 	if (fd < 0 && errno != ENOENT)
-		err = pr_err(-errno, "cannot open %s", place.path);
+		err = pr_err(-errno, "cannot open %s", pin.path);
 	else if (fd >= 0 && !lab_has_shape(fd, shape))
-		pr_note("%s is not of this loader's making and stays.", place.path);
-	else if (fd >= 0 && !lab_map_in_use(fd, args->ifindex) && !unlink(place.path))
-		pr_info("  unpinned: %s", place.path);
-	rmdir(place.dir); /* fails, rightly, where pins are left in it */
+		pr_note("%s is not of this loader's making and stays.", pin.path);
+	else if (fd >= 0 && !lab_map_in_use(fd, args->ifindex) && !unlink(pin.path))
+		pr_info("  unpinned: %s", pin.path);
+	rmdir(pin.dir); /* fails, rightly, where pins are left in it */
 	if (fd >= 0)
 		close(fd);
 	return err;

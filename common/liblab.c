@@ -13,6 +13,7 @@
 #include "lab_look.c"
 #include "lab_map.c"
 #include "lab_open.c"
+#include "lab_pin.c"
 #include "lab_stats.c"
 #include "lab_trace.c"
 #include "pr.c"
