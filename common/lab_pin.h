@@ -13,7 +13,7 @@
 int lab_pin_map(int map_fd, const char *name, const struct lab_map_shape *shape,
 		const struct cli_args *args);
 
-/* The descriptor of the map that is pinned there, once its shape is right; else a negative errno. */
+/* The descriptor of the map that is pinned there, if its shape is right; else a negative errno. */
 int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 		    const struct cli_args *args);
 
