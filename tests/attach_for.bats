@@ -11,11 +11,10 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 	new_witness
 	compile_bpf named "-DNAME=$WITNESS"
-	# shellcheck disable=SC2046 # lists of words
-	$(configured CC) -Wall -Wextra -Werror $(configured LIBS_CFLAGS) \
-		-o "$BATS_FILE_TMPDIR/hold_link" "$BATS_TEST_DIRNAME/hold_link.c" $(configured LIBS)
+	compile_user hold_link
 }
 
 setup() {
@@ -70,6 +69,10 @@ has_ended() { # DEV
 	[[ ${lines[1]} == '  mode:native, owns the device'* ]]
 	[[ ${lines[2]} =~ ^\ \ ends\ by\ itself\ in\ 60\ s,\ at\ [0-9:]{8}\;\ sooner\ with:\ kill\ [0-9]+$ ]]
 	works -- kill "$keeper" # as it says
+	has_ended left
+	attach_for left 86400 # the time alone would not tell the day
+	[[ ${lines[2]} == *"s, at $(date -d 'now + 1 day' +%Y-%m-)"??\ ??:??:??\;* ]]
+	works -- kill "$keeper"
 	has_ended left
 }
 

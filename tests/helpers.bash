@@ -51,6 +51,16 @@ compile_bpf() { # NAME [FLAG...]
 		-o "$BATS_FILE_TMPDIR/$name.o" "$@"
 }
 
+compile_user() { # NAME: tests/NAME.c as $BATS_FILE_TMPDIR/NAME
+	if [ -n "${LAB_BUILT-}" ]; then
+		cp "$LAB_BUILT/$1" "$BATS_FILE_TMPDIR/"
+		return
+	fi
+	# shellcheck disable=SC2046 # lists of words
+	$(configured CC) -Wall -Wextra -Werror $(configured LIBS_CFLAGS) \
+		-o "$BATS_FILE_TMPDIR/$1" "$BATS_TEST_DIRNAME/$1.c" $(configured LIBS)
+}
+
 # Can this kernel run libxdp's dispatcher, so that several programs share a device? (The probe of
 # bpftool is of no use: it takes EPERM for a yes.)
 can_share() {
@@ -61,6 +71,12 @@ can_share() {
 		ip link del probe
 	)
 	[ "$can_share" = 1 ]
+}
+
+# For tests of what is the same with and without the dispatcher, and expect one program a device:
+# where programs could share it, libxdp is told not to.
+one_program_a_device() {
+	! can_share || export LIBXDP_SKIP_DISPATCHER=1
 }
 
 attached() { # DEV: the id of the program that the kernel shows there, in whatever mode

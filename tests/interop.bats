@@ -10,6 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 	new_witness
 	compile_bpf named "-DNAME=$WITNESS"
 }

@@ -10,6 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 	local name
 	for name in no_bounds old_style for_tc xdp_and_tc no_licence gpl_only one_broken \
 		no_null_check long_name; do
@@ -139,9 +140,11 @@ free() { # DEV: nothing is attached there
 }
 
 @test "-q says nothing but errors" {
+	works 'No XDP program on left.' -- ./xdp_loader -q --dev left --list # this was asked for
 	works -- ./xdp_loader -q --dev left
 	[ -z "$output" ]
-	refused 1 'left is taken' -- ./xdp_loader -q --dev left
+	works 'ID ' 'xdp_pass_func' -- ./xdp_loader -q --dev left --list
+	refused 1 'left is taken' -- ./xdp_loader -q --dev left --for 3
 	works -- ./xdp_loader -q --dev left --unload
 	[ -z "$output" ]
 	works -- ./xdp_loader -q --dev left --unload-all
@@ -368,9 +371,10 @@ free() { # DEV: nothing is attached there
 
 @test "an unknown program or section: the error lists those in the file" {
 	refused 1 'there is no program xdp_abort_func in ' 'xdp_pass_func xdp_drop_func' \
+		'  fix: name one of them: --progname NAME' \
 		-- ./xdp_loader --dev left --progname xdp_abort_func
 	refused 1 'there is no program xdp in ' 'xdp_pass_func xdp_drop_func' -- ./xdp_loader --dev left xdp
-	refused 1 'there is no section nosuch in ' 'mysection' \
+	refused 1 'there is no section nosuch in ' 'mysection' '  fix: name one of them: --progsec NAME' \
 		-- ./xdp_loader --dev left --filename "$objects/old_style.o" --progsec nosuch
 	refused 1 'there is no program xdp_pass_func in ' 'xdp_prog_simple' \
 		-- "$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev left --progname xdp_pass_func
@@ -451,7 +455,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "a program of another type is refused by name and by section" {
-	refused 1 'there is no program for XDP in' 'for something else' \
+	refused 1 'there is no program for XDP in' 'for something else' '  fix: name another file' \
 		-- ./xdp_loader --dev left --filename "$objects/for_tc.o"
 	refused 1 'for_tc in ' 'is no XDP program' 'its section, tc,' 'for_xdp' \
 		-- ./xdp_loader --dev left --filename "$objects/xdp_and_tc.o" --progname for_tc
@@ -512,6 +516,10 @@ free() { # DEV: nothing is attached there
 		free $dev
 	done
 	gone "$WITNESS"
+	refused 1 'there is no program nosuch in ' -- ./xdp_loader --dev left --offload-mode nosuch
+	refused 1 'left is taken' -- bash -ec './xdp_loader -q --dev left --for 60
+		./xdp_loader --dev left --offload-mode --for 3'
+	works -- ./xdp_loader --dev left -U
 }
 
 @test "an MTU in the way: the driver's sentence, the cure, and nothing else is tried" {

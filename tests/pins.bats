@@ -10,6 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 }
 
 setup() {
@@ -141,6 +142,73 @@ teardown() {
 	"$loader" --dev left.7 --unload-all
 	[ ! -e /sys/fs/bpf/left,7 ]
 	ip link del left.7
+}
+
+@test "devices with names like one another have pins of their own, and libxdp's directory stays its" {
+	local dirs='' made=0
+	for dev in a.b a,b a,.b a,,b xdp; do
+		ip link add name "$dev" type veth peer name "peer$((++made))"
+		works 'pinned: /sys/fs/bpf/' -- "$loader" --dev "$dev"
+		dirs+=" $(sed -n 's,.*pinned: /sys/fs/bpf/\(.*\)/xdp_stats_map,\1,p' <<<"$output")"
+		[ "$("$stats" --dev "$dev" -n 1 -i 0.01 | grep -c XDP_PASS)" -eq 1 ]
+		[ "$(find /sys/fs/bpf -name xdp_stats_map | wc -l)" -eq "$(wc -w <<<"$dirs")" ]
+	done
+	[ "$dirs" = ' a,b a,:b a,:,b a,:,:b :xdp' ]
+	for dev in a.b a,b a,.b a,,b xdp; do
+		works 'unpinned: ' -- "$loader" --dev "$dev" --unload-all
+		ip link del dev "$dev"
+	done
+	[ -z "$(find /sys/fs/bpf -name xdp_stats_map)" ]
+}
+
+# ---- --for, and Ctrl-C
+
+is_gone() { # PATH
+	[ ! -e "$1" ]
+}
+
+none_waits() { # for the end of a --for
+	! pgrep -x xdp-lab-unpin >/dev/null
+}
+
+@test "with --for the pin ends with the program: the time is up, killed, killed hard, unloaded" {
+	for way in 'true' 'kill KEEPER' 'kill -KILL KEEPER' "$loader -q --dev lo -U"; do
+		seconds=60
+		[ "$way" != true ] || seconds=1
+		works "pinned: $pin" -- "$loader" --dev lo --for $seconds
+		keeper=$(sed -n 's/.*sooner with: kill //p' <<<"$output")
+		[ -e "$pin" ]
+		works 'XDP_PASS' -- "$stats" --dev lo -n 1 -i 0.01
+		${way/KEEPER/$keeper}
+		poll is_gone /sys/fs/bpf/lo
+		[ -z "$(attached lo)" ]
+	done
+}
+
+@test "with --for only its own pin goes, not that of a loader that came after it" {
+	"$loader" -q --dev lo --for 60
+	keeper=$(pgrep -x xdp-lab-for)
+	"$loader" -q --dev lo -U
+	"$loader" -q --dev lo -S
+	poll is_gone "/proc/$keeper"
+	poll none_waits
+	[ -e "$pin" ]
+}
+
+@test "Ctrl-C while it pins comes when all is done: attached and pinned" {
+	type strace >/dev/null || skip 'needs tool strace: it sends the signal in the middle'
+	local leaks=${ASAN_OPTIONS-}:detect_leaks=0 # which does not work under strace
+	for call in mkdir rename; do
+		for signal in INT TERM HUP; do
+			run env "ASAN_OPTIONS=$leaks" strace -f -qq -o /dev/null -e inject=$call:signal=$signal "$loader" --dev lo -S
+			[ "$status" -ge 128 ] # it ended by that signal
+			grep -q 'pinned: ' <<<"$output"
+			[ -n "$(attached lo)" ]
+			[ -e "$pin" ]
+			[ ! -e "${pin}_new" ]
+			works 'unpinned: ' -- "$loader" --dev lo --unload-all
+		done
+	done
 }
 
 @test "a program at the pin's place is told from a map, refused by both, and stays" {

@@ -10,6 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 }
 
 setup() {
@@ -57,6 +58,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	run "$stats" --dev lo -n 1 -i 0.01
 	[ "$status" -eq 0 ]
 	[ "$(figure XDP_PASS packets)" -eq 20 ]
+	[ -z "$(awk 'length > 100' <<<"$output")" ]
 	[ "$(figure XDP_PASS bytes)" -eq $((10 * (100 + 42) + 10 * (1000 + 42))) ]
 	for action in XDP_ABORTED XDP_DROP XDP_TX XDP_REDIRECT; do
 		[ "$(figure $action packets)" -eq 0 ]
@@ -101,6 +103,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	"$loader" --dev lo --unload-all >/dev/null
 	"$counter" --dev lo -S --json -n 2 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
 	[ "$(jq -r .action "$BATS_TEST_TMPDIR/json" | sort -u)" = XDP_PASS ]
+	works 'ID ' 'xdp_stats1' -- "$counter" --dev lo --json --list # what was asked for is on stdout
 }
 
 @test "intervals and counts that make no sense are refused" {
