@@ -206,7 +206,7 @@ static void run_mixture(const struct program *program, unsigned int count,
 			struct tally tally[ACTIONS])
 {
 	for (unsigned int n = 0; n < count; n++) {
-		bool ipv6 = n < 2 ? n : rnd(0, 1);
+		bool ipv6 = n < 2 ? !n : rnd(0, 1);
 		struct frame frame = frame_of_family(ipv6);
 		__u32 want = ipv6 ? XDP_PASS : XDP_DROP, verdict = verdict_on(program, &frame);
 
