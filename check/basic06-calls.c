@@ -91,12 +91,13 @@ static void check_empty(const struct program *program, __u16 type, unsigned int 
 static void check_dispatch(void)
 {
 	struct program *program = load("dispatch_kern.o", "dispatch");
-	struct map *families = map_of(program, "families");
+	struct map *families;
 	unsigned int flip = rnd(0, 1);
 	const __u32 verdicts[2] = { flip ? XDP_TX : XDP_REDIRECT, flip ? XDP_REDIRECT : XDP_TX };
 	__u32 slot = rnd(0, 1);
 
-	expected("families is a program array");
+	expected("a program array with the name families");
+	families = map_of(program, "families");
 	if (families->info.type != BPF_MAP_TYPE_PROG_ARRAY)
 		not_yet("its type is %s",
 			libbpf_bpf_map_type_str(families->info.type) ?: "unknown");
