@@ -212,7 +212,7 @@ static void check_alive(void)
 	loader = run(LOADER, "--dev", wire.dev, "--for", "600");
 	id = attached_id(loader);
 	kill_keeper();
-	for (unsigned int ms = 0; ms < 500 && (attached(progs) || is_loaded(id)); ms += 5)
+	for (unsigned int ms = 0; ms < 3000 && (attached(progs) || is_loaded(id)); ms += 5)
 		pause_ms(5); /* the kernel takes a moment */
 	compare('b', "attached with --for 600, and its process killed", id);
 
@@ -223,7 +223,7 @@ static void check_alive(void)
 	bpf_object__close(program->obj);
 	compare('c', "loaded and pinned, and not attached", id);
 	unlink(pin);
-	for (unsigned int ms = 0; ms < 500 && is_loaded(id); ms += 5)
+	for (unsigned int ms = 0; ms < 3000 && is_loaded(id); ms += 5)
 		pause_ms(5);
 	compare('d', "the pin removed", id);
 }
