@@ -15,7 +15,7 @@ setup_file() {
 	cc="$(configured CC) -std=gnu11 -D_GNU_SOURCE -g $(configured CFLAGS)"
 	libs="$(configured LDFLAGS) $(configured LIBS) -lm"
 	for object in "$LAB_TREE"/check/.build/*.o; do
-		[[ $object == *[0-9]-* ]] || objects+=("$object")
+		[[ $object == *[0-9]-* || $object == *_kern.o ]] || objects+=("$object")
 	done
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	$cc $(configured LIBS_CFLAGS) -pthread -I"$LAB_TREE/check" -I"$LAB_TREE/common" \
