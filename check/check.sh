@@ -13,7 +13,9 @@ PATH=$PATH:/usr/sbin:/sbin
 . "$here/check/shared.sh"
 
 lesson='' exercise='' all='' format='' want_time='' vm='' summary='' words=() pass=() vm_options=()
-tests=0 # written in TAP so far
+tests=0            # written in TAP so far
+built_in=0         # seconds
+declare -A results # of each lesson: 0 passed, 1 not yet, 3 cannot tell
 
 read_arguments() { # ARG...
 	while [ $# -gt 0 ]; do
@@ -25,7 +27,7 @@ read_arguments() { # ARG...
 			format=$1
 			;;
 		--time) want_time=1 ;;
-		--summary) summary=1 ;; # for whoever reads it by program: see show()
+		--summary) summary=1 ;; # see show()
 		--seed)
 			[[ ${2-} =~ ^[0-9a-fA-F]{1,8}$ ]] ||
 				die 2 '--seed takes up to eight hexadecimal digits, as a check prints them'
@@ -163,23 +165,31 @@ hand_over() { # LESSON
 }
 
 grade() { # LESSON ARG...
-	if [ -n "$vm" ]; then
-		flock -u 9
-		"$here/testenv/vm.sh" ${vm_options[@]+"${vm_options[@]}"} -- ./lab check "$@" --summary 9<&-
-		return
-	fi
 	hand_over "$1" | as_root "$here/check/grade" "$@" --summary --built-in "$built_in" 9<&-
 }
 
-# Passes on what the grader says, line by line, and keeps back its last, which is for record().
-# What the grader says in TAP of one lesson becomes part of one stream, with one plan at its end.
-show() {
-	local line kept=''
+# All lessons in one virtual machine: what was built here is what it sees.
+grade_in_vm() { # LESSON...
+	local arguments=(${exercise:+"$exercise"} "${options[@]}" --summary)
+	flock -u 9
+	cd "$here"
+	# shellcheck disable=SC2016 # for the other shell
+	testenv/vm.sh ${vm_options[@]+"${vm_options[@]}"} -- bash -c 'n=$1 && shift
+		for lesson in "${@:1:n}"; do ./lab check "$lesson" "${@:n+1}" || :; done' \
+		bash $# "$@" "${arguments[@]}" 9<&-
+}
+
+# Passes on what the grader says, line by line, but for the line that says what came of a lesson:
+# "summary", LESSON and NAME=RESULT, with tabs between them. It goes to record().
+# What is said in TAP of one lesson becomes part of one stream, with one plan at its end.
+show() { # LESSON...
+	local line names=" $* " is_summary=$'^summary\t([^\t]+)(\t[a-z0-9-]+=(passed|failed|lab|-))+$'
 	while IFS= read -r line || [ -n "$line" ]; do
-		[ -z "$kept" ] || printf '%s\n' "$kept"
-		kept=''
+		if [[ $line =~ $is_summary && $names == *" ${BASH_REMATCH[1]} "* ]]; then
+			record "$line"
+			[ -n "$summary" ] || continue
+		fi
 		case $format:$line in
-		*:summary$'\t'*) kept=$line ;;
 		--tap:1..*) ;;
 		--tap:ok\ [0-9]* | --tap:not\ ok\ [0-9]*)
 			tests=$((tests + 1))
@@ -189,17 +199,21 @@ show() {
 		*) printf '%s\n' "$line" ;;
 		esac
 	done
-	[ -z "$summary" ] || [ -z "$kept" ] || printf '%s\n' "$kept"
-	last_line=$kept
 }
 
-record() { # "summary", LESSON and NAME=RESULT, with tabs between them
+record() { # SUMMARY: what came of a lesson, and keeps what has passed
 	local words name news=''
 	IFS=$'\t' read -ra words <<<"$1"
+	results[${words[1]}]=0
 	for name in "${words[@]:2}"; do
-		[ "${name#*=}" = passed ] || continue
-		has_passed "${words[1]}" "${name%=*}" ||
-			news+="${words[1]}/${name%=*} passed $(date '+%F %R')"$'\n'
+		case ${name#*=} in
+		failed) results[${words[1]}]=1 ;;
+		lab) [ "${results[${words[1]}]}" -eq 1 ] || results[${words[1]}]=3 ;;
+		passed)
+			has_passed "${words[1]}" "${name%=*}" ||
+				news+="${words[1]}/${name%=*} passed $(date '+%F %R')"$'\n'
+			;;
+		esac
 	done
 	[ -n "$news" ] || return 0
 	# shellcheck disable=SC2016 # for the other shell
@@ -208,21 +222,39 @@ record() { # "summary", LESSON and NAME=RESULT, with tabs between them
 		echo 'lab: what has passed could not be kept in .lab/progress: is the disk full?' >&2
 }
 
-check_lesson() { # LESSON: 0 passed, 1 not yet, 3 cannot tell
-	local status=0
-	take_lock
-	build "$1" || return
-	show < <(grade "$1" ${exercise:+"$exercise"} ${all:+--all} ${format:+"$format"} \
-		${want_time:+--time} ${pass[@]+"${pass[@]}"})
+# Runs what grades these lessons; those of which it says nothing cannot be told.
+grade_and_show() { # COMMAND LESSON...
+	local lesson status=0
+	show "${@:2}" < <("$@")
 	wait $! || status=$?
 	exec 9<&-
-	if [ -z "$last_line" ]; then
+	for lesson in "${@:2}"; do
+		[ -z "${results[$lesson]-}" ] || continue
 		[ "$status" -ne 2 ] || exit 2
 		[ "$status" -lt 128 ] || echo "lab: the grader was ended by signal $((status - 128))" >&2
-		return 3
-	fi
-	record "$last_line"
-	return $status
+		results[$lesson]=3
+	done
+}
+
+grade_here() { # LESSON
+	grade "$1" ${exercise:+"$exercise"} "${options[@]}"
+}
+
+check_all() { # LESSON...
+	local lesson built=()
+	for lesson; do
+		take_lock
+		build "$lesson" || {
+			results[$lesson]=$?
+			continue
+		}
+		if [ -n "$vm" ]; then
+			built+=("$lesson")
+		else
+			grade_and_show grade_here "$lesson"
+		fi
+	done
+	[ ${#built[@]} -eq 0 ] || grade_and_show grade_in_vm "${built[@]}"
 }
 
 # ---- Who can be root here?
@@ -260,15 +292,12 @@ todo=$(chosen) || {
 }
 need_state || exit 3
 choose_place
-worst=0 last_line='' built_in=0
-for lesson in $todo; do
-	status=0
-	check_lesson "$lesson" || status=$?
-	case $status:$worst in
-	1:*) worst=1 ;;
-	3:0) worst=3 ;;
-	esac
-done
+options=(${all:+--all} ${format:+"$format"} ${want_time:+--time} ${pass[@]+"${pass[@]}"})
+# shellcheck disable=SC2086 # names
+check_all $todo
 [ "$format" != --tap ] || echo "1..$tests"
-[ $worst -ne 0 ] || say_next
-exit $worst
+case " ${results[*]} " in
+*' 1 '*) exit 1 ;;
+*' 3 '*) exit 3 ;;
+esac
+say_next

@@ -251,21 +251,44 @@ without_sudo() { # sets PATH
 	says 0 'Hint 1' -- as_nobody env "PATH=$PATH" ./lab hint one
 }
 
-@test "--vm builds here, and checks in there: what it says and what has passed comes back" {
+fake_vm() { # runs the command here, and notes what it was
 	cat >testenv/vm.sh <<-'END'
-		#!/bin/sh
-		echo "$*" >vm.log
+		#!/bin/bash
+		echo "$PWD: $*" >>vm.log
 		echo 'in a machine of its own' >&2
 		while [ "$1" != -- ]; do shift; done
 		shift
 		exec "$@"
 	END
 	chmod +x testenv/vm.sh
+}
+
+@test "--vm builds here, and checks in there: what it says and what has passed comes back" {
+	fake_vm
 	answer $one 2
-	says 0 'passed mode' 'in a machine of its own' -- ./lab check --vm one --kernel 6.1 --seed ab
-	[[ $(cat vm.log) == "--kernel 6.1 -- ./lab check $one "*'--seed ab'*'--summary' ]]
+	says 0 'passed mode' 'in a machine of its own' 'seed ab' -- ./lab check --vm one --kernel 6.1 --seed ab
+	[[ $(head -n 1 vm.log) == "$TREE: --kernel 6.1 -- "* ]]
 	silent_about 'bytes=passed'
 	grep -q "$one/mode passed" .lab/progress
+	[ "$(grep -c passed .lab/progress)" -eq 2 ]
+}
+
+@test "--vm --all checks all lessons in one machine, but for those that cannot be built" {
+	fake_vm
+	answer $one 2
+	says 1 'passed mode' 'failed mood' -- ./lab check --vm --all
+	[ "$(grep -c "^$TREE: " vm.log)" -eq 1 ]
+	says 1 'not ok 3 - mood' '1..3' -- ./lab check --vm --all --tap
+	echo 'in answer;' >$one/answer.c
+	says 1 'answer.c:1' 'failed mood' -- ./lab check --vm --all
+	silent_about make:
+}
+
+@test "--vm: a machine that does not start is no verdict" {
+	fake_vm
+	sed -i 's/^exec .*/echo "vm: no qemu here" >\&2; exit 125/' testenv/vm.sh
+	says 3 'no qemu here' -- ./lab check --vm one
+	[ ! -s .lab/progress ]
 }
 
 @test "a read-only tree: one sentence, status 3" {
