@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the grader has loaders load: programs that count each frame, and one that nobody can load. */
+/* What the grader has loaders load: programs that count frames, and one that nobody can load. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
