@@ -2,6 +2,7 @@
 /* What runs on a device: which programs, what they are called, and what holds them. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -126,24 +127,39 @@ static int fill_from_query(struct lab_prog *progs, const struct bpf_xdp_query_op
 	return err ?: count;
 }
 
+/* A dispatcher whose pins cannot be read: another process is replacing it, or they are hidden. */
+static bool is_closed(const struct lab_prog *progs, int count)
+{
+	return count > 0 && lab_can_share() && !strcmp(progs[0].name, "xdp_dispatcher");
+}
+
+static int ask_once(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct xdp_multiprog *mp;
+	int count, err;
+
+	err = bpf_xdp_query(ifindex, 0, &query);
+	if (err || query.attach_mode == XDP_ATTACHED_NONE)
+		return err;
+	mp = lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
+	if (mp && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
+		count = fill_from_dispatcher(progs, mp);
+	else
+		count = fill_from_query(progs, &query, ifindex);
+	xdp_multiprog__close(mp);
+	return count;
+}
+
 int lab_programs(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
 {
-	struct xdp_multiprog *mp;
-	int count, err, tries = 3;
+	int count = ask_once(ifindex, progs);
 
-	do { /* a program may go between two questions: ask again */
-		LIBBPF_OPTS(bpf_xdp_query_opts, query);
-
-		err = bpf_xdp_query(ifindex, 0, &query);
-		if (err || query.attach_mode == XDP_ATTACHED_NONE)
-			return err;
-		mp = lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
-		if (mp && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
-			count = fill_from_dispatcher(progs, mp);
-		else
-			count = fill_from_query(progs, &query, ifindex);
-		xdp_multiprog__close(mp);
-	} while (count == -ENOENT && --tries);
+	/* A program may go, or a dispatcher, between two questions: ask again. */
+	for (int tries = 3; tries && (count == -ENOENT || is_closed(progs, count)); tries--) {
+		usleep(1000);
+		count = ask_once(ifindex, progs);
+	}
 	return count;
 }
 
