@@ -91,14 +91,15 @@ mapfile -d '' -t command </.vm/run/command
 mark=${settings[0]} out=${settings[1]} err=${settings[2]} directory=${settings[3]}
 rows=${settings[4]} columns=${settings[5]}
 [ ${#environment[@]} -eq 0 ] || export "${environment[@]}"
-tell alive
+tell alive and well
 hostname xdp-lab-vm
 ip link set lo up
 mode=(raw -echo)
 [ "$out" != shell ] || mode=(sane)
 for line in /dev/ttyS1 /dev/ttyS2; do
-	busybox stty -F $line "${mode[@]}" rows "$rows" columns "$columns" 2>/dev/null
-done
+	busybox stty -F $line "${mode[@]}"
+	[ "$rows" = 0 ] || busybox stty -F $line rows "$rows" columns "$columns"
+done 2>/dev/null
 cd "$directory" || cd /
 if [ "$out" = shell ]; then
 	shell

@@ -5,7 +5,8 @@
 # guest has. Included by vm.sh, which has die() and say(), and sets "here", "cache" and "tmp".
 #
 #   kernels/NAME/   vmlinuz (not for a path: it stays where it is), modules.cpio, release
-#   tools/          tools.cpio; what it was made of, with sizes and times, in "made-of"
+#   tools-HASH/     tools.cpio; what it was made of, with sizes and times, in "made-of"; the hash is
+#                   that of the scripts, so that trees of several versions get along
 #
 # Each has "sums", its checksums, and is made in a directory of another name that gets its own when
 # all is there: what is kept is complete.
@@ -22,22 +23,30 @@ is_sound() { # DIR
 	[ -f "$1/sums" ] && (cd "$1" && sha256sum --quiet -c sums >/dev/null 2>&1)
 }
 
-new_dir() { # sets "new", a directory to make things in; one at a time, so others are rests
-	mkdir -p "$cache" 2>/dev/null || die "cannot write to $cache" 'set XDG_CACHE_HOME to a place that is yours'
-	exec {lock}>"$cache/lock"
+lock_cache() { # shared while the parts are looked at and read, alone while one is made
+	{ mkdir -p "$cache/kernels" && exec {lock}>>"$cache/lock"; } 2>/dev/null ||
+		die "cannot write to $cache" 'set XDG_CACHE_HOME to a place that is yours'
+	flock -s "$lock"
+}
+
+unlock_cache() {
+	exec {lock}>&-
+}
+
+new_dir() { # sets "new", a directory to make things in
 	flock -n "$lock" || {
-		say 'another vm.sh is preparing something: waiting for it'
+		say 'another one is preparing something here: waiting for it'
 		flock "$lock"
 	}
-	rm -rf "$cache"/new.*
+	rm -rf "$cache"/new.* # nobody works on those
 	new=$(mktemp -d "$cache/new.XXXX") || no_space "$cache"
 }
 
 keep_as() { # DIR: what is in "new"
-	{ sums "$new" && mkdir -p "${1%/*}"; } || no_space "$cache"
+	sums "$new" || no_space "$cache"
 	rm -rf "$1"
 	mv -T "$new" "$1"
-	exec {lock}>&-
+	flock -s "$lock"
 }
 
 no_space() { # DIR
@@ -79,6 +88,7 @@ fetch_kernel() { # VERSION: as $cache/kernels/VERSION
 		"use the kernel of this machine: --kernel running" \
 		"or any other: --kernel PATH, with its modules in PATH/../../lib/modules"
 	new_dir
+	[ ! -d "$cache/kernels/$1" ] || return 0 # somebody else has in the meantime
 	download "$1" || { own_lists && download "$1"; } || {
 		why=$(grep -h '^E: \|^Err' "$tmp/apt" 2>/dev/null | tail -n 1)
 		case $(df --output=avail "$cache" | tail -n 1):$why in
@@ -232,14 +242,14 @@ tool_files() { # one a line
 		/usr/lib/bats-core /usr/libexec/bats-core -type f 2>/dev/null || : # not all are there
 }
 
-made_of() { # FILES: with sizes and times; and what makes an archive of them
-	{ cat "$1" && ls "$here"/testenv/vm-*.sh; } | tr '\n' '\0' | xargs -0 stat -Lc '%n %s %Y'
+made_of() { # FILES: with sizes and times
+	tr '\n' '\0' <"$1" | xargs -0 stat -Lc '%n %s %Y'
 }
 
 are_current() { # the tools that are kept: nothing has changed, and the tree needs nothing more?
-	is_sound "$cache/tools" || return 1
-	made_of "$cache/tools/files" 2>/dev/null | cmp -s - "$cache/tools/made-of" || return 1
-	[ -z "$(tree_programs | libraries | sort - "$cache/tools/files" "$cache/tools/files" | uniq -u)" ]
+	is_sound "$kept" || return 1
+	made_of "$kept/files" 2>/dev/null | cmp -s - "$kept/made-of" || return 1
+	[ -z "$(tree_programs | libraries | sort - "$kept/files" "$kept/files" | uniq -u)" ]
 }
 
 make_root() { # DIR: what a guest's file system begins with, but for kernel modules and the tree
@@ -267,14 +277,21 @@ make_root() { # DIR: what a guest's file system begins with, but for kernel modu
 
 # shellcheck disable=SC2034 # for vm.sh
 choose_tools() { # sets "tools_archive"
-	tools_archive=$cache/tools/tools.cpio
+	local kept
+	kept=$cache/tools-$(cat "$here"/testenv/vm-*.sh | sha256sum | head -c 12)
+	tools_archive=$kept/tools.cpio
 	! are_current || return 0
 	new_dir
+	if are_current; then # in the meantime somebody else has
+		flock -s "$lock"
+		return
+	fi
 	say 'collecting the tools for the virtual machine'
+	find "$cache" -maxdepth 1 -name 'tools-*' -mtime +7 -exec rm -rf {} + # of older versions
 	tool_files | sort -u >"$new/files"
 	made_of "$new/files" >"$new/made-of" || no_space "$cache"
 	make_root "$new/root" || no_space "$cache"
 	(cd "$new/root" && find . -print0 | archive) >"$new/tools.cpio" || no_space "$cache"
 	rm -rf "$new/root"
-	keep_as "$cache/tools"
+	keep_as "$kept"
 }

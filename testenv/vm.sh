@@ -175,14 +175,17 @@ stop() {
 }
 
 said() { # WORD: what the guest has told us after it
-	sed -n "s/^$mark $1 \{0,1\}//p" "$tmp/console" | tr -d '\r'
+	local line
+	while read -r line; do
+		case $line in "$mark $1 "*) line=${line#"$mark $1 "} && echo "${line%$'\r'}" ;; esac
+	done <"$tmp/console"
 }
 
 # Waits until the guest speaks: 0; 1 if it does not within so many seconds, or has ended.
 speaks() { # SECONDS
 	local end=$((SECONDS + $1))
-	while ! grep -q "^$mark alive" "$tmp/console"; do
-		[ $SECONDS -lt $end ] && kill -0 "$qemu" 2>/dev/null || return 1
+	while [ -z "$(said alive)" ]; do
+		if [ $SECONDS -ge $end ] || ! kill -0 "$qemu" 2>/dev/null; then return 1; fi
 		sleep 0.1
 	done
 }
@@ -250,10 +253,12 @@ main() {
 	trap 'interrupted 143 terminated' TERM
 	trap 'interrupted 129 "the terminal is gone"' HUP
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/xdp-lab-vm.XXXX") || die "cannot write to ${TMPDIR:-/tmp}"
+	lock_cache
 	choose_kernel "${kernel:-6.12}"
 	choose_tools
 	mark=xdp-lab-$(od -An -N 8 -t x8 /dev/urandom | tr -d ' ')
 	make_initrd
+	unlock_cache
 	exec {input}<&0
 	[ ${#command[@]} -eq 0 ] || exec {input}</dev/null
 	exec {to_out}> >(exec cat) && writers=$!
