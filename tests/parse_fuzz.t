@@ -39,20 +39,21 @@ parse.h :: #define LAB_IPV4_OFFSET 0x1fff        => #define LAB_IPV4_OFFSET 0x3f
 parse.h :: #define LAB_IPV4_OFFSET 0x1fff        => #define LAB_IPV4_OFFSET 0x0fff
 parse.h :: #define LAB_IPV6_OFFSET 0xfff8        => #define LAB_IPV6_OFFSET 0xffff
 parse.h :: #define LAB_IPV6_OFFSET 0xfff8        => #define LAB_IPV6_OFFSET 0xfff0
-parse.h :: #define LAB_IPV6_EXT_MAX 8            => #define LAB_IPV6_EXT_MAX 7
-parse.h :: #define LAB_IPV6_EXT_MAX 8            => #define LAB_IPV6_EXT_MAX 9
+parse.h :: more = more > 0 ? lab_skip_ext(cur, above, false) : more; => NOTHING
+parse.h :: more; /* LAB_IPV6_EXT_MAX */          => more; more = more > 0 ? lab_skip_ext(cur, above, false) : more;
 parse.h :: return is_first;                      => return true;
 parse.h :: return is_first;                      => return false;
 parse.h :: case IPPROTO_MH:                      => NOTHING
 parse.h :: case IPPROTO_AH:                      => NOTHING
 parse.h :: case IPPROTO_DSTOPTS:                 => NOTHING
-parse.h :: (ext->hdrlen + 2) * 4                 => (ext->hdrlen + 1) * 8
-parse.h :: (ext->hdrlen + 1) * 8                 => ext->hdrlen * 8 + 16
-parse.h :: (ext->hdrlen + 1) * 8                 => (ext->hdrlen & 127) * 8 + 8
+parse.h :: (ext->size + 2) * 4                   => (ext->size + 1) * 8
+parse.h :: (ext->size + 1) * 8                   => ext->size * 8 + 16
+parse.h :: (ext->size + 1) * 8                   => (ext->size & 127) * 8 + 8
 parse.h :: if (proto == IPPROTO_FRAGMENT)        => if (0)
 parse.h :: ip->payload_len ||                    => 1 ||
 parse.h :: || ip->nexthdr != IPPROTO_HOPOPTS     => NOTHING
-parse.h :: above->is_cut_off = true;             => NOTHING
+parse.h :: return !above->is_cut_off;            => return 1;
+parse.h :: more < 0 ? NULL : ip                  => ip
 parse.h :: tcp->doff < 5                         => tcp->doff < 4
 parse.h :: tcp->doff * 4                         => sizeof(*tcp)
 parse.h :: sizeof(struct udphdr)                 => 4

@@ -49,11 +49,12 @@ struct lab_vlan_hdr {
 	__be16 type_be; /* what follows */
 };
 
-struct lab_ipv6_frag_hdr {
+/* An extension header of IPv6: how all of them begin, and the rest of a fragment's. */
+struct lab_ipv6_ext_hdr {
 	__u8 nexthdr;
-	__u8 reserved;
-	__be16 offset_be;
-	__be32 id_be;
+	__u8 size; /* in units that depend on what it is; without the first ones */
+	__be16 offset_be; /* of a fragment */
+	__be32 id_be; /* of a fragment */
 };
 
 /*
@@ -178,20 +179,42 @@ static __always_inline bool lab_is_ext(__u8 proto, bool is_first)
 	}
 }
 
-static __always_inline __u32 lab_ext_size(const struct ipv6_opt_hdr *ext, __u8 proto)
+static __always_inline __u32 lab_ext_size(const struct lab_ipv6_ext_hdr *ext, __u8 proto)
 {
 	if (proto == IPPROTO_FRAGMENT)
-		return sizeof(struct lab_ipv6_frag_hdr);
+		return sizeof(*ext);
 	if (proto == IPPROTO_AH) /* comes from IPv4, and counts otherwise */
-		return (ext->hdrlen + 2) * 4;
-	return (ext->hdrlen + 1) * 8;
+		return (ext->size + 2) * 4;
+	return (ext->size + 1) * 8;
 }
 
-/* IPv6 with its extension headers, each of which names the next one. */
+/* One step along the chain. Positive: there may be more; 0: that was all; -1: cut off. */
+static __always_inline int lab_skip_ext(struct lab_cursor *cur, struct lab_above *above,
+					bool is_first)
+{
+	struct lab_ipv6_ext_hdr *ext;
+	__u8 proto = above->proto;
+
+	if (!lab_is_ext(proto, is_first))
+		return 0;
+	ext = lab_peek(cur, sizeof(*ext)); /* none is shorter */
+	if (!ext || !lab_take(cur, lab_ext_size(ext, proto)))
+		return -1;
+	above->proto = ext->nexthdr;
+	above->is_cut_off = proto == IPPROTO_FRAGMENT &&
+			    ext->offset_be & bpf_htons(LAB_IPV6_OFFSET);
+	return !above->is_cut_off;
+}
+
+/*
+ * IPv6 with its extension headers, each of which names the next one. Eight steps in a row, and no
+ * loop: compilers lay out a long loop in ways of which Linux 6.1 refuses some ("back-edge").
+ */
 static __always_inline struct ipv6hdr *lab_parse_ipv6(struct lab_cursor *cur,
 						      struct lab_above *above)
 {
 	struct ipv6hdr *ip = lab_take(cur, sizeof(*ip));
+	int more;
 
 	if (!ip || ip->version != 6)
 		return NULL;
@@ -200,19 +223,15 @@ static __always_inline struct ipv6hdr *lab_parse_ipv6(struct lab_cursor *cur,
 		lab_limit(cur, bpf_ntohs(ip->payload_len));
 	*above = (struct lab_above){ .proto = ip->nexthdr };
 
-	for (int i = 0; i < LAB_IPV6_EXT_MAX && lab_is_ext(above->proto, i == 0); i++) {
-		struct lab_ipv6_frag_hdr *frag = lab_peek(cur, sizeof(*frag)); /* none is shorter */
-		__u8 proto = above->proto;
-
-		if (!frag || !lab_take(cur, lab_ext_size((void *)frag, proto)))
-			return NULL;
-		above->proto = frag->nexthdr;
-		if (proto == IPPROTO_FRAGMENT && frag->offset_be & bpf_htons(LAB_IPV6_OFFSET)) {
-			above->is_cut_off = true;
-			break;
-		}
-	}
-	return ip;
+	more = lab_skip_ext(cur, above, true);
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more;
+	more = more > 0 ? lab_skip_ext(cur, above, false) : more; /* LAB_IPV6_EXT_MAX */
+	return more < 0 ? NULL : ip;
 }
 
 /* Either of them: true if what type_be announces is IP, and fit to go on with. */
