@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 900
+# time limit: 1800
 # outside
 # alone
 # not with --quick
