@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 900
+# time limit: 1800
 #
 # The exercises, proved by machine, for every lesson with worked answers:
 #   - as a lesson comes, each of its exercises is not yet right;
