@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 180
+# time limit: 300
 # sanitizers: too
 #
 # packet01's loader: the list of ports that it changes while packets come, and what it says.

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
-# time limit: 300
+# time limit: 400
 #
 # headers/lab/parse.h in the kernel against check/packet.c, which was written separately, on odd
 # frames: 10 million, 100,000 with --quick. And the same with a bug in one of the two: each is found
