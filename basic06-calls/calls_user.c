@@ -5,8 +5,6 @@
  * kernel empties it.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -66,7 +64,7 @@ static int load_and_pin(struct cli_args *args)
 	int map_fd, err;
 
 	/* What libxdp's dispatcher calls is of another kind, and may not share our targets. */
-	setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+	lab_need_device("it makes tail calls");
 	err = lab_check_attach(args);
 	if (err)
 		return err;

@@ -4,7 +4,6 @@
  * loads the same calls_kern.o as calls_user does.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -51,7 +50,7 @@ static int load(struct cli_args *args)
 	struct bpf_program *one;
 	int map_fd, err;
 
-	setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+	lab_need_device("it makes tail calls");
 	err = lab_check_attach(args);
 	if (err)
 		return err;

@@ -57,6 +57,14 @@ static bool skips_dispatcher(void)
 	return skip && !strcmp(skip, "1");
 }
 
+static const char *needs_device; /* why the program needs it for itself, or NULL */
+
+void lab_need_device(const char *because)
+{
+	needs_device = because;
+	setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+}
+
 static int refuse_second(const struct lab_prog *first, const struct cli_args *args)
 {
 	bool shared = first->holder == LAB_HELD_BY_DISPATCHER;
@@ -71,6 +79,8 @@ static int refuse_second(const struct lab_prog *first, const struct cli_args *ar
 	if (shared)
 		why = "LIBXDP_SKIP_DISPATCHER=1 tells libxdp to do without its dispatcher, and\n"
 		      "nothing else lets programs share a device.";
+	if (shared && needs_device)
+		why = pr_text("%s: it needs the device for itself.", needs_device);
 	if (args->for_seconds)
 		why = "--for needs the device for itself.";
 	return pr_err_because(-EBUSY, why,
@@ -141,7 +151,8 @@ int lab_check_attach(struct cli_args *args)
 	if (count)
 		args->mode = progs[0].mode; /* that of the dispatcher, which it is going to join */
 	if (skips_dispatcher() && lab_can_share())
-		cannot_share = getenv(TRIES) ? "it moves packet borders" :
+		cannot_share = needs_device  ? needs_device :
+			       getenv(TRIES) ? "it moves packet borders" :
 					       "LIBXDP_SKIP_DISPATCHER=1 says so";
 	/* Else libxdp would find out by itself, at several times the cost. */
 	if (!lab_can_share())

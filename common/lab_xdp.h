@@ -62,6 +62,9 @@ int lab_list(const struct cli_args *args);
  */
 int lab_check_attach(struct cli_args *args);
 
+/* To be said before that: the program cannot share a device, because "it makes tail calls". */
+void lab_need_device(const char *because);
+
 /* Opens args->filename with libbpf, once it is sure that it is BPF; NULL after an error. */
 struct bpf_object *lab_open_file(const struct cli_args *args);
 
