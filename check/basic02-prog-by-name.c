@@ -28,7 +28,7 @@ static const char *describe(const struct lab_prog *progs, unsigned int count)
 	const char *words = "";
 
 	for (unsigned int n = 0; n < count; n++)
-		words = text("%s%s%s (id %u)", words, n ? " and " : "", progs[n].name, progs[n].id);
+		words = text("%s%s%s", words, n ? " and " : "", lab_describe(&progs[n]));
 	return count ? words : "no program";
 }
 
@@ -131,7 +131,7 @@ static void must_be_harmless(const char *mistake, const struct run *made,
 	unsigned int count = attached(progs);
 
 	sent("%s\n%s, while %s drops all that comes", made->said, mistake, describe(before, 1));
-	quote(made->said, made->err);
+	quote("it", made->err);
 	expected("%s on %s, as before", describe(before, 1), wire.dev);
 	if (count != 1 || progs[0].id != before->id)
 		not_yet("%s", describe(progs, count));
@@ -357,7 +357,7 @@ static void must_refuse(const char *why, struct run *loader)
 	const struct lab_prog before = fire.now;
 
 	sent("%s\n%s", loader->said, why);
-	quote(loader->said, loader->err);
+	quote("it", loader->err);
 	expected("%s on %s, as before", describe(&before, 1), wire.dev);
 	look();
 	if (fire.now.id != before.id)
