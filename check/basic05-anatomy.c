@@ -185,7 +185,8 @@ static void check_device(struct printk *printk)
 	while (next_greeting(printk, 1, 200, &greeting)) {
 		if (greeting.parts == 3 && greeting.device == wire.ifindex)
 			return;
-		device = greeting.parts == 3 ? greeting.device : -1;
+		if (greeting.parts == 3) /* others may print shorter ones */
+			device = greeting.device;
 	}
 	if (device < 0)
 		not_yet("no line at all");
