@@ -29,7 +29,7 @@ static const struct cli_own_option own_options[] = {
 
 static const struct cli_program this_program = {
 	.about = "Attaches a program that greets every packet, and shows how many it has greeted.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_STATS,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN | CLI_STATS,
 	.object = "hello_kern.o",
 	.progname = "hello",
 	.own = own_options,

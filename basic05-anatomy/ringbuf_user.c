@@ -16,7 +16,7 @@
 
 static const struct cli_program this_program = {
 	.about = "Attaches a program that reports every packet, and prints what it reports.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
 	.object = "ringbuf_kern.o",
 	.progname = "report",
 };

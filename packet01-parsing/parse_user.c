@@ -37,7 +37,7 @@ static const struct cli_own_option own_options[] = {
 
 static const struct cli_program this_program = {
 	.about = "Attaches a filter that looks into packets; changes its list of ports as it runs.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
 	.object = "parse_kern.o",
 	.progname = "xdp_tcp_drop",
 	.own = own_options,
