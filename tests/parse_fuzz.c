@@ -38,7 +38,8 @@ static void translate(const struct packet *packet, struct parse_result *result)
 	if (packet->depth >= LINK) {
 		result->type = packet->type;
 		result->tags = packet->tags;
-		memcpy(result->vlan, packet->vlan, sizeof(result->vlan));
+		result->vlan[0] = packet->vlan[0];
+		result->vlan[1] = packet->vlan[packet->tags == 2];
 		result->network_at = packet->network_at;
 	}
 	result->ip = packet->depth >= NETWORK;

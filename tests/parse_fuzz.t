@@ -29,6 +29,7 @@ parse.h :: #define LAB_VLAN_MAX 2                => #define LAB_VLAN_MAX 3
 parse.h :: #define LAB_VLAN_ID 0x0fff            => #define LAB_VLAN_ID 0xffff
 parse.h :: *type_be != bpf_htons(ETH_P_8021AD)   => 1
 parse.h :: bpf_ntohs(tag->tci_be)                => tag->tci_be
+parse.h :: vlans->count++ ? vlans->outer :         => vlans->count++ ? vlans->inner :
 parse.h :: ip->version != 4 ||                   => NOTHING
 parse.h :: ip->version != 6                      => 0
 parse.h :: ip->ihl < 5                           => ip->ihl < 4

@@ -69,10 +69,11 @@ struct lab_icmp_hdr {
 	__be16 sequence_be;
 };
 
-/* The VLANs that a frame says it is in, from the outermost. */
+/* The VLANs that a frame says it is in; 0 where there is no tag. */
 struct lab_vlans {
 	__u32 count;
-	__u16 id[LAB_VLAN_MAX];
+	__u16 outer; /* of the first tag */
+	__u16 inner; /* of the last one, which may be the same */
 };
 
 /* What an IP header says of the header above it. */
@@ -125,7 +126,7 @@ static __always_inline struct ethhdr *lab_parse_eth(struct lab_cursor *cur, __be
 	struct ethhdr *eth = lab_take(cur, sizeof(*eth));
 
 	if (vlans)
-		vlans->count = 0;
+		*vlans = (struct lab_vlans){};
 	if (!eth)
 		return NULL;
 	*type_be = eth->h_proto;
@@ -137,8 +138,10 @@ static __always_inline struct ethhdr *lab_parse_eth(struct lab_cursor *cur, __be
 		tag = lab_take(cur, sizeof(*tag));
 		if (!tag)
 			return NULL;
-		if (vlans)
-			vlans->id[vlans->count++] = bpf_ntohs(tag->tci_be) & LAB_VLAN_ID;
+		if (vlans) {
+			vlans->inner = bpf_ntohs(tag->tci_be) & LAB_VLAN_ID;
+			vlans->outer = vlans->count++ ? vlans->outer : vlans->inner;
+		}
 		*type_be = tag->type_be;
 	}
 	return eth;

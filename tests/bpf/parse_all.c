@@ -27,7 +27,7 @@ int parse_all(struct xdp_md *ctx)
 {
 	struct lab_cursor cur = lab_cursor(ctx);
 	void *data = (void *)(long)ctx->data;
-	struct lab_vlans vlans = {};
+	struct lab_vlans vlans;
 	struct lab_above above;
 	__be16 type_be;
 
@@ -37,8 +37,8 @@ int parse_all(struct xdp_md *ctx)
 	result.ethernet = 1;
 	result.type = bpf_ntohs(type_be);
 	result.tags = vlans.count;
-	result.vlan[0] = vlans.count > 0 ? vlans.id[0] : 0;
-	result.vlan[1] = vlans.count > 1 ? vlans.id[1] : 0;
+	result.vlan[0] = vlans.outer;
+	result.vlan[1] = vlans.inner;
 	result.network_at = cur.pos - data;
 
 	if (!lab_parse_ip(&cur, type_be, &above))

@@ -5,7 +5,7 @@
 
 struct parse_result {
 	unsigned int ethernet, ip, above; /* whether each was parsed */
-	unsigned int type, tags, vlan[2];
+	unsigned int type, tags, vlan[2]; /* the outer and the inner one */
 	unsigned int version, network_at, protocol, cut_off;
 	unsigned int above_at, payload_at;
 };
