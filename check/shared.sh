@@ -218,6 +218,7 @@ put_aside() { # BLOB FILE: under a name of its own first, as others may do the s
 # Puts files aside that are as they came: a copy without git has no other place for them.
 keep_pristine() {
 	local lesson blob path missing=()
+	[ -z "${LAB_IN_VM-}" ] || return 0 # nothing in there lasts
 	[ ! -e "$here/.git" ] || ! command -v git >/dev/null || return 0
 	for lesson in "$here"/check/as-it-came/*; do
 		while read -r _ blob path; do

@@ -15,7 +15,8 @@
 #
 # What the guest writes vanishes with it. It has no network but what the lab makes, 512 MB of
 # memory, and this machine's own tools and libraries, without compilers: build before.
-# KVM is used where a guest truly starts with it, else emulation. Needs qemu, busybox and no root.
+# KVM is used where a guest truly starts with it, else emulation; with LAB_VM_KVM= in the
+# environment it is not tried. Needs qemu, busybox and no root.
 #
 # Exit status: the command's; 127 if the guest has no such command; 2 usage; 124 the time was up;
 # 130 Ctrl-C; 125 the virtual machine could not be made, or broke down: the last line says why.
@@ -26,6 +27,7 @@ PATH=$PATH:/usr/sbin:/sbin
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xdp-lab/vm
 kernel='' limit='' cpus=2 command=() qemu='' tmp='' new=''
 boot_limit=${LAB_VM_BOOT_LIMIT:-120} kvm_limit=5 # seconds until the guest has to say something
+kvm=${LAB_VM_KVM-/dev/kvm}                       # empty: do not even try
 
 say() { # LINE...
 	printf 'vm: %s\n' "$1" >&2
@@ -46,7 +48,7 @@ usage_error() { # WHAT [LINE...]
 
 # shellcheck disable=SC2317 # called from the traps
 clean_up() {
-	[ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || :
+	[ -z "$qemu" ] || stop
 	[ -z "$tmp" ] || rm -rf "$tmp"
 	[ -z "$new" ] || rm -rf "$new"
 }
@@ -72,7 +74,7 @@ read_arguments() { # ARG...
 			exit
 			;;
 		-h | --help)
-			sed -n '4,24s/^# \{0,1\}//p' "$0"
+			sed -n '4,25s/^# \{0,1\}//p' "$0"
 			exit
 			;;
 		--)
@@ -191,7 +193,7 @@ speaks() { # SECONDS
 }
 
 kvm_is_worth_trying() {
-	[ -w /dev/kvm ] && [ "$(cat "$cache/no-kvm" 2>/dev/null)" != "$(</proc/sys/kernel/random/boot_id)" ]
+	[ -w "$kvm" ] && [ "$(cat "$cache/no-kvm" 2>/dev/null)" != "$(</proc/sys/kernel/random/boot_id)" ]
 }
 
 # With KVM if the guest really comes up with it, which /dev/kvm alone does not promise.
