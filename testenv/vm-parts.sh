@@ -66,7 +66,7 @@ newest_package() { # VERSION, as 6.12: the package with the newest such kernel t
 
 # With lists of its own: the system's may be missing (in containers) or old, and are root's.
 own_lists() {
-	local dir=$cache/apt
+	local dir=$new/deb/apt
 	say "asking the package mirrors which kernels there are"
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 	apt_options+=(-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir")
@@ -90,7 +90,8 @@ fetch_kernel() { # VERSION: as $cache/kernels/VERSION
 	new_dir
 	[ ! -d "$cache/kernels/$1" ] || return 0 # somebody else has in the meantime
 	download "$1" || { own_lists && download "$1"; } || {
-		why=$(grep -h '^E: \|^Err' "$tmp/apt" 2>/dev/null | tail -n 1)
+		why=$(grep -ho 'No space.*\|Could not [^.]*\|Temporary failure [^.]*\|Unable to connect.*\|^E: .*' \
+			"$tmp/apt" 2>/dev/null | head -n 1)
 		case $(df --output=avail "$cache" | tail -n 1):$why in
 		*'o space'* | [0-9]:* | [0-9][0-9]:* | [0-9][0-9][0-9]:*) no_space "$cache" ;;
 		esac
@@ -262,7 +263,8 @@ make_root() { # DIR: what a guest's file system begins with, but for kernel modu
 	# In the place that is theirs, whatever links lead there; the links themselves become copies.
 	while read -r one; do
 		printf '%s/%s\0' "$(cd "${one%/*}" && pwd -P)" "${one##*/}"
-	done <"$new/files" | sort -zu | (cd / && xargs -0 cp -L --parents --preserve=mode,timestamps -t "$1") || return
+	done <"$new/files" | sort -zu | (cd / && xargs -0 cp -L --parents --preserve=mode,timestamps -t "$1" 2>"$tmp/cp") ||
+		return
 	busybox --list | while read -r one; do
 		[ "$one" = busybox ] || ln -s "$(type -P busybox)" "$1/.vm/bin/$one"
 	done

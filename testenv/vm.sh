@@ -25,7 +25,7 @@ set -eu
 here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd -P)
 PATH=$PATH:/usr/sbin:/sbin
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xdp-lab/vm
-kernel='' limit='' cpus=2 command=() qemu='' tmp='' new=''
+kernel=6.12 limit='' cpus=2 command=() qemu='' tmp='' new=''
 boot_limit=${LAB_VM_BOOT_LIMIT:-120} kvm_limit=5 # seconds until the guest has to say something
 kvm=${LAB_VM_KVM-/dev/kvm}                       # empty: do not even try
 
@@ -48,6 +48,7 @@ usage_error() { # WHAT [LINE...]
 
 # shellcheck disable=SC2317 # called from the traps
 clean_up() {
+	[ "$BASHPID" = $$ ] || return 0 # a child that has not become another program yet
 	[ -z "$qemu" ] || stop
 	[ -z "$tmp" ] || rm -rf "$tmp"
 	[ -z "$new" ] || rm -rf "$new"
@@ -219,9 +220,12 @@ broke_down() { # WHAT-HAPPENED
 
 not_started() {
 	if kill -0 "$qemu" 2>/dev/null; then
+		stop
 		die "the virtual machine hangs: its kernel has said nothing within $boot_limit s"
 	fi
-	broke_down "the virtual machine did not start"
+	wait "$qemu" || :
+	qemu=''
+	broke_down 'the virtual machine did not start'
 }
 
 # Until it ends by itself, or its time is up.
@@ -232,12 +236,13 @@ follow() {
 		timer=$!
 	fi
 	wait -n "$qemu" ${timer:+"$timer"} || :
-	if [ -n "$timer" ] && kill -0 "$qemu" 2>/dev/null; then
+	if kill -0 "$qemu" 2>/dev/null; then
 		stop
 		say "the command did not end within $limit s (--timeout): the virtual machine is gone"
 		exit 124
 	fi
-	[ -z "$timer" ] || kill "$timer" 2>/dev/null || :
+	qemu=''
+	[ -z "$timer" ] || { kill -KILL "$timer" && wait "$timer"; } 2>/dev/null || :
 	status=$(said status)
 	[[ $status =~ ^[0-9]+$ ]] || broke_down 'the virtual machine broke down'
 	return "$status"
@@ -256,7 +261,7 @@ main() {
 	trap 'interrupted 129 "the terminal is gone"' HUP
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/xdp-lab-vm.XXXX") || die "cannot write to ${TMPDIR:-/tmp}"
 	lock_cache
-	choose_kernel "${kernel:-6.12}"
+	choose_kernel "$kernel"
 	choose_tools
 	mark=xdp-lab-$(od -An -N 8 -t x8 /dev/urandom | tr -d ' ')
 	make_initrd
