@@ -104,29 +104,26 @@ static int refuse_other_mode(const struct lab_prog *first, const struct cli_args
 /* ---- Signals ---- */
 
 static unsigned int signals_held; /* how many times */
+static sigset_t signals_before;
 
-static void mask_signals(int how)
+void lab_hold_signals(void)
 {
 	sigset_t signals;
 
+	if (signals_held++)
+		return;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGQUIT);
-	sigprocmask(how, &signals, NULL);
-}
-
-void lab_hold_signals(void)
-{
-	if (!signals_held++)
-		mask_signals(SIG_BLOCK);
+	sigprocmask(SIG_BLOCK, &signals, &signals_before);
 }
 
 void lab_release_signals(void)
 {
 	if (!--signals_held)
-		mask_signals(SIG_UNBLOCK);
+		sigprocmask(SIG_SETMASK, &signals_before, NULL);
 }
 
 /* ---- Before ---- */
