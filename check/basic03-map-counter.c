@@ -301,7 +301,7 @@ static void check_verdicts(void)
 
 #define AT_ONCE 40000 /* runs of one program at first, about a millisecond */
 #define AT_ONCE_MAX (AT_ONCE << 5)
-#define PROOFS 5 /* so many rounds of them must have had both CPUs in each other's way */
+#define PROOFS 4 /* so many rounds of them must have had both CPUs in each other's way */
 
 /*
  * A counter that is known to lose where two CPUs really run at once: load, add, store. Runs of it
