@@ -69,9 +69,13 @@ static void say_what_it_drops(const struct program *program, const struct frame 
 
 static void check_bounds(void)
 {
-	struct program *program = load("bounds_kern.o", "bounds");
+	struct program *program;
 	const unsigned int others[] = { ETHERTYPE_IPV4, ETHERTYPE_IPV6, 0x88b4, 0x88b6, 0x88, 0 };
 	struct frame frame = frame_of(ETHERTYPE_NOBODYS, 1514);
+
+	sent("bounds_kern.o, to the kernel");
+	expected("that its verifier accepts it");
+	program = load("bounds_kern.o", "bounds");
 
 	frame.len = 14;
 	sent("a frame of type 88b5, of just 14 bytes, by BPF_PROG_TEST_RUN");

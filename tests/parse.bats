@@ -148,7 +148,7 @@ is_silent() { # ADDRESS PORT
 		refused 2 "not '$word'" -- "$parse" --dev left "--unblock=$word"
 	done
 	for words in -U --unload-all --list '--for 5' xdp_port_drop '--filename old_style_kern.o' \
-		'--progsec xdp'; do
+		'--progsec xdp' '--prio 5'; do
 		# shellcheck disable=SC2086
 		refused 2 'are about the program that runs already' -- "$parse" --dev left --block 1 $words
 	done
