@@ -125,6 +125,7 @@ setup() {
 	for lesson in $lessons; do
 		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' |
 			xargs -n1 basename | sort | xargs)
+		# shellcheck disable=SC2016 # make expands it
 		named=$(make -s -C "$lesson" -f - names <<<'include Makefile
 names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 		[ -n "$named" ]
