@@ -56,7 +56,7 @@ ask_kernel() {
 	local release arch lockdown=''
 	release=$(uname -r) arch=$(uname -m)
 	tell kernel 'kernel, 5.15 or newer' "$(at_least "${release%%-*}" 5.15 && echo yes || echo no)" \
-		"$release" must 'use a newer kernel, or a virtual machine with one'
+		"$release" must 'use a newer kernel, or a virtual machine with one: docs/kernels.md'
 	case $arch in
 	x86_64 | aarch64) tell arch architecture yes "$arch" may '' ;;
 	*) tell arch architecture unknown "$arch" may 'not tried on this one; it may well work' ;;
@@ -66,7 +66,7 @@ ask_kernel() {
 		tell lockdown 'kernel not locked down' no confidentiality must 'boot without lockdown' ;;
 	esac
 	tell btf "the kernel's own types (BTF)" "$(try test -r /sys/kernel/btf/vmlinux)" \
-		/sys/kernel/btf/vmlinux may 'the dispatcher needs it: a kernel with CONFIG_DEBUG_INFO_BTF=y'
+		/sys/kernel/btf/vmlinux may 'the dispatcher needs it: a kernel with CONFIG_DEBUG_INFO_BTF=y; docs/kernels.md'
 }
 
 ask_root() {
@@ -110,14 +110,14 @@ ask_inside() {
 		line=${line#* }
 		tell "$key" "$question" "${line%% *}" "${line#* }" "$weight" "$fix"
 	done <<-'END'
-		load|loads a BPF program|must|as root; in a container: start it with --privileged
+		load|loads a BPF program|must|as root; in a container: start it with --privileged; or ./lab check --vm
 		bpffs|BPF file system|must|mount -t bpf bpf /sys/fs/bpf; the kernel needs CONFIG_BPF_SYSCALL=y
 		tracefs|tracefs|may|mount -t tracefs tracefs /sys/kernel/tracing
 		netns|network namespaces|must|the kernel needs CONFIG_NET_NS=y; a container --privileged
 		veth|veth devices|must|modprobe veth
 		native|native XDP|may|use skb mode, -S: slower, the same otherwise
 		generic|skb (generic) XDP|must|the kernel needs CONFIG_NET and CONFIG_BPF_SYSCALL
-		dispatcher|libxdp's dispatcher|may|one program a device then; the lessons show both
+		dispatcher|libxdp's dispatcher|may|one program a device then; the lessons show both: docs/kernels.md
 		ipv6|IPv6|may|testenv.sh setup --legacy-ip uses IPv4
 		vlan|VLAN devices|may|modprobe 8021q; only testenv.sh setup --vlan needs it
 	END

@@ -138,3 +138,35 @@ in_guest() { # KERNEL COMMAND...: it works there
 			show_run 'the demo'
 	done
 }
+
+# A copy of the tree with all worked answers in it, built: a guest has no compilers.
+solved_tree() { # DIR
+	local patch
+	mkdir "$1"
+	(cd "$LAB_TREE" && find . \( -name .git -o -name .lab -o -path ./lib/src -o -path ./lib/build \) -prune \
+		-o -print0 | tar --null --no-recursion -T - -cf -) | tar -xf - -C "$1"
+	cd "$1"
+	for patch in $(find . -path './*/solution/*.patch' | sort -V); do
+		patch -s -p1 <"$patch"
+	done
+	make -s -j2
+	make -s -C check
+}
+
+@test "each kernel: the grader passes all worked answers, or says what cannot be told there" {
+	local kernel lesson
+	solved_tree "$BATS_TEST_TMPDIR/solved"
+	for kernel in 6.1 6.12; do
+		# shellcheck disable=SC2016 # for the guest's shell
+		run --separate-stderr testenv/vm.sh --kernel $kernel -- bash -c '
+			for lesson in */solution; do
+				./lab check --all --tap "${lesson%/solution}"
+			done
+			echo "# all lessons have been there"'
+		[[ $output == *'# all lessons have been there' ]] || show_run "$kernel: the grader ended early"
+		! grep '^not ok' <<<"$output" || show_run "$kernel: a worked answer failed"
+		for lesson in */solution; do
+			grep -q "^ok .*${lesson%%-*}" <<<"$output" || show_run "$kernel: nothing passed in $lesson"
+		done
+	done
+}
