@@ -208,8 +208,9 @@ static int change_ports(struct cli_args *args)
 {
 	int map_fd, err;
 
-	if (args->list || args->unload || args->unload_all || args->for_seconds || args->progsec ||
-	    !args->own_file || strcmp(args->progname, this_program.progname))
+	if (args->list || args->unload || args->unload_all || args->for_seconds || args->prio ||
+	    args->chain_on || args->progsec || !args->own_file ||
+	    strcmp(args->progname, this_program.progname))
 		return cli_usage_error(args, "--block, --unblock and --ports are about the program "
 					     "that runs already: leave the rest away");
 	err = check_words("--block", block, args) ?: check_words("--unblock", unblock, args);
