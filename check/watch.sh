@@ -5,7 +5,7 @@
 #
 # What counts is what stat says of the files. inotifywait only saves asking: where it is missing, or
 # where it hears nothing (network file systems, folders shared with a virtual machine), they are
-# asked twice a second. Nothing that was printed is ever cleared.
+# asked twice a second, else every two seconds. Nothing that was printed is ever cleared.
 
 set -eu
 here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -56,18 +56,19 @@ listen() {
 	listener=$!
 }
 
-# Has something been saved? Reads away what was heard, so that it is asked about once.
+# Has something been saved? Reads away what was heard, so that it is asked about once. An ear may
+# open late, or hear nothing: with one, too, the files are asked from time to time.
 heard() {
-	local changed=''
+	local changed='' every=4
+	turn=$((turn + 1))
 	if [ -n "$ear" ] && kill -0 "$listener" 2>/dev/null; then
+		every=16
 		while read -r -t 0 -u "$ear"; do
 			IFS= read -r -t 1 -u "$ear" _ || break
 			changed=1
 		done
-		[ -n "$changed" ] || return
-	elif [ $((turn++ % 4)) -ne 0 ]; then
-		return 1
 	fi
+	[ -n "$changed" ] || [ $((turn % every)) -eq 0 ] || return
 	[ "$(look)" != "$seen" ]
 }
 
