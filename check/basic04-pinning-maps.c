@@ -117,7 +117,7 @@ static void hear(struct watched *reader, char *line)
 /* The next line of figures. What else it says is kept; rates that cannot be end it. */
 static char *next_figures(struct watched *reader)
 {
-	double deadline = seconds() + 1;
+	double deadline = seconds() + 2;
 	double rate;
 	char *line;
 
@@ -135,7 +135,7 @@ static char *next_figures(struct watched *reader)
 		quote(reader->run->said, *reader->run->err ? reader->run->err : reader->run->out);
 		not_yet("it ended with status %d", reader->run->status);
 	}
-	not_yet("for a second it printed no figures");
+	not_yet("for two seconds it printed no figures");
 }
 
 /* Does any line of what it has printed so far, from here on, have both numbers? How many? */
@@ -183,7 +183,7 @@ static bool is_of(const char *line, const struct map *map)
 /* The pin leads to this map from now on: it has to be told, and its figures have to come. */
 static void wait_for_map(struct watched *reader, const struct map *old, const struct map *map)
 {
-	double deadline = seconds() + 1;
+	double deadline = seconds() + 1.5; /* it may be a busy machine */
 
 	expected("within a second a line with both ids, %u and %u; no rate that was not there",
 		 old->info.id, map->info.id);
@@ -193,7 +193,7 @@ static void wait_for_map(struct watched *reader, const struct map *old, const st
 			not_yet("no such line, while the pin leads to map %u", map->info.id);
 	}
 	expected("the figures of map %u from then on", map->info.id);
-	deadline = seconds() + 1;
+	deadline = seconds() + 1.5;
 	for (unsigned int right = 0; right < ACTIONS;) {
 		char *line = next_figures(reader);
 
