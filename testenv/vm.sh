@@ -110,7 +110,7 @@ kind() { # DESCRIPTOR
 
 settings() { # five files in DIR: read by vm-init.sh
 	local out err rows=0 columns=0 one
-	if [ -t 1 ]; then read -r rows columns < <(stty size <&1 2>/dev/null) || :; fi
+	if [ -t 1 ]; then read -r rows columns < <(stty size 2>/dev/null <&"$output") || :; fi
 	out=$(kind 1) err=$(kind 2)
 	[ ! /proc/self/fd/1 -ef /proc/self/fd/2 ] || err=same
 	[ ${#command[@]} -gt 0 ] || out=shell err=same
@@ -204,7 +204,7 @@ boot() {
 		speaks $kvm_limit && return
 		stop
 		say "with KVM nothing starts here within $kvm_limit s: emulating, as from now on until this machine restarts"
-		cp /proc/sys/kernel/random/boot_id "$cache/no-kvm" 2>/dev/null || :
+		cat /proc/sys/kernel/random/boot_id 2>/dev/null >"$cache/no-kvm" || :
 	fi
 	start tcg
 	speaks "$boot_limit" || not_started
@@ -264,7 +264,9 @@ main() {
 	choose_kernel "$kernel"
 	choose_tools
 	mark=xdp-lab-$(od -An -N 8 -t x8 /dev/urandom | tr -d ' ')
+	exec {output}>&1
 	make_initrd
+	exec {output}>&-
 	unlock_cache
 	exec {input}<&0
 	[ ${#command[@]} -eq 0 ] || exec {input}</dev/null
