@@ -234,8 +234,8 @@ tree_programs() { # each ended by a NUL
 
 tool_files() { # one a line
 	local one programs=()
-	for one in $tools; do
-		! one=$(type -P "$one") || programs+=("$one")
+	for one in $tools; do # the system's own first: a test's PATH may begin with other places
+		! one=$(PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:$PATH type -P "$one") || programs+=("$one")
 	done
 	printf '%s\n' "${programs[@]}"
 	{ printf '%s\0' "${programs[@]}" && tree_programs; } | libraries

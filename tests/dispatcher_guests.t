@@ -68,14 +68,14 @@ as_one() { # KERNEL
 			line=${line#*ok }
 			result "$of_test" "$1, $file: ${line#* }"
 			;;
-		1..*) planned=$((planned + ${line#1..})) ;;
+		1..*) plans=$((plans + 1)) planned=$((planned + ${line#1..})) ;;
 		*) printf '# %s\n' "${line#\# }" ;;
 		esac
 	done
 }
 
 for kernel in $kernels; do
-	planned=0 before=$number status=255
+	planned=0 plans=0 before=$number status=255
 	# shellcheck disable=SC2016 # for the guest
 	as_one "$kernel" < <("$LAB_TREE/testenv/vm.sh" --kernel "$kernel" --timeout 1200 -- \
 		env LAB_BUILT="$built" LAB_WITNESS=w_guest LAB_TREE="$LAB_TREE" bash -c '
@@ -90,8 +90,8 @@ for kernel in $kernels; do
 	planned=$((planned + 1)) # the last line
 	if [ "$status" -eq 125 ] && [ "$number" -eq "$before" ] && ! "$here/bare-system" --mirror >/dev/null 2>&1; then
 		result ok "$kernel # skip needs mirror: that kernel has not been fetched yet"
-	elif [ $((number - before)) -ne "$planned" ] || [ "$status" -ne 0 ]; then
-		result 'not ok' "$kernel: of $planned tests $((number - before)) ran, and the guest ended with $status"
+	elif [ "$plans $status" != "$(wc -w <<<"$files") 0" ] || [ $((number - before)) -ne "$planned" ]; then
+		result 'not ok' "$kernel: $((number - before)) tests of $planned, in $plans files; status $status"
 	fi
 done
 finish
