@@ -252,13 +252,38 @@ void make_noise(void)
 
 /* ---- What the kernel says ---- */
 
+/*
+ * Asked in a process of its own: where programs share devices, libxdp keeps descriptors of those
+ * that it was asked about, and here they would hold programs that nobody else holds any more.
+ */
 unsigned int attached(struct lab_prog progs[LAB_MAX_PROGS])
 {
-	int count = lab_programs(wire.ifindex, progs);
+	struct {
+		int count;
+		struct lab_prog progs[LAB_MAX_PROGS];
+	} answer = {}; /* short enough for a pipe to take it at once */
+	ssize_t got;
+	int fds[2];
+	pid_t pid;
 
-	if (count < 0)
-		give_up(count, "cannot ask what runs on %s", wire.dev);
-	return count;
+	if (pipe2(fds, O_CLOEXEC))
+		give_up(errno, "no pipe");
+	pid = fork();
+	if (!pid) {
+		answer.count = lab_programs(wire.ifindex, answer.progs);
+		_exit(write(fds[1], &answer, sizeof(answer)) != sizeof(answer));
+	}
+	close(fds[1]);
+	got = pid < 0 ? -1 : read(fds[0], &answer, sizeof(answer));
+	close(fds[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (got != sizeof(answer))
+		give_up(0, "a process that asks what runs on %s broke down", wire.dev);
+	if (answer.count < 0)
+		give_up(answer.count, "cannot ask what runs on %s", wire.dev);
+	memcpy(progs, answer.progs, sizeof(answer.progs));
+	return answer.count;
 }
 
 __u32 id_of(int prog_fd)
