@@ -42,15 +42,15 @@ parse.h :: #define LAB_IPV6_OFFSET 0xfff8        => #define LAB_IPV6_OFFSET 0xff
 parse.h :: #define LAB_IPV6_OFFSET 0xfff8        => #define LAB_IPV6_OFFSET 0xfff0
 parse.h :: more = more > 0 ? lab_skip_ext(cur, above, false) : more; => NOTHING
 parse.h :: more; /* LAB_IPV6_EXT_MAX */          => more; more = more > 0 ? lab_skip_ext(cur, above, false) : more;
-parse.h :: return is_first;                      => return true;
-parse.h :: return is_first;                      => return false;
-parse.h :: case IPPROTO_MH:                      => NOTHING
-parse.h :: case IPPROTO_AH:                      => NOTHING
-parse.h :: case IPPROTO_DSTOPTS:                 => NOTHING
-parse.h :: (ext->size + 2) * 4                   => (ext->size + 1) * 8
-parse.h :: (ext->size + 1) * 8                   => ext->size * 8 + 16
-parse.h :: (ext->size + 1) * 8                   => (ext->size & 127) * 8 + 8
-parse.h :: if (proto == IPPROTO_FRAGMENT)        => if (0)
+parse.h :: && !is_first                         => NOTHING
+parse.h :: (proto == IPPROTO_HOPOPTS && !is_first) => (proto == IPPROTO_HOPOPTS)
+parse.h :: [IPPROTO_MH] = { 8, 8 },             => NOTHING
+parse.h :: [IPPROTO_AH] = { 8, 4 },             => NOTHING
+parse.h :: [IPPROTO_DSTOPTS] = { 8, 8 },        => NOTHING
+parse.h :: [IPPROTO_AH] = { 8, 4 }              => [IPPROTO_AH] = { 8, 8 }
+parse.h :: [IPPROTO_ROUTING] = { 8, 8 }         => [IPPROTO_ROUTING] = { 16, 8 }
+parse.h :: [IPPROTO_FRAGMENT] = { 8, 0 }        => [IPPROTO_FRAGMENT] = { 8, 8 }
+parse.h :: & 0xfff                              => & 0x3ff
 parse.h :: ip->payload_len ||                    => 1 ||
 parse.h :: || ip->nexthdr != IPPROTO_HOPOPTS     => NOTHING
 parse.h :: return !above->is_cut_off;            => return 1;

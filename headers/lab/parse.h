@@ -165,43 +165,34 @@ static __always_inline struct iphdr *lab_parse_ipv4(struct lab_cursor *cur, stru
 	return ip;
 }
 
-/* Is this the number of an extension header, with another one's number in its first byte? */
-static __always_inline bool lab_is_ext(__u8 proto, bool is_first)
-{
-	switch (proto) {
-	case IPPROTO_HOPOPTS: /* stands right behind the IPv6 header, or is none */
-		return is_first;
-	case IPPROTO_ROUTING:
-	case IPPROTO_FRAGMENT:
-	case IPPROTO_AH:
-	case IPPROTO_DSTOPTS:
-	case IPPROTO_MH:
-		return true;
-	default: /* an upper layer, or encrypted, or nothing at all */
-		return false;
-	}
-}
-
-static __always_inline __u32 lab_ext_size(const struct lab_ipv6_ext_hdr *ext, __u8 proto)
-{
-	if (proto == IPPROTO_FRAGMENT)
-		return sizeof(*ext);
-	if (proto == IPPROTO_AH) /* comes from IPv4, and counts otherwise */
-		return (ext->size + 2) * 4;
-	return (ext->size + 1) * 8;
-}
+/*
+ * The extension headers, by their numbers: so many bytes, and so many for each unit of their size
+ * field; 0 for what is none. A table and no switch: behind a switch the verifier would follow each
+ * case by itself, and after eight headers there are thousands of ways.
+ */
+static const struct lab_ext_kind {
+	__u8 bytes, each;
+} lab_ext_kinds[256] = {
+	[IPPROTO_HOPOPTS] = { 8, 8 }, /* right behind the IPv6 header, or it is none */
+	[IPPROTO_ROUTING] = { 8, 8 }, [IPPROTO_FRAGMENT] = { 8, 0 }, [IPPROTO_DSTOPTS] = { 8, 8 },
+	[IPPROTO_MH] = { 8, 8 },      [IPPROTO_AH] = { 8, 4 }, /* comes from IPv4 */
+};
 
 /* One step along the chain. Positive: there may be more; 0: that was all; -1: cut off. */
 static __always_inline int lab_skip_ext(struct lab_cursor *cur, struct lab_above *above,
 					bool is_first)
 {
-	struct lab_ipv6_ext_hdr *ext;
 	__u8 proto = above->proto;
+	const struct lab_ext_kind *kind = &lab_ext_kinds[proto];
+	struct lab_ipv6_ext_hdr *ext;
 
-	if (!lab_is_ext(proto, is_first))
+	if (!kind->bytes || (proto == IPPROTO_HOPOPTS && !is_first))
 		return 0;
 	ext = lab_peek(cur, sizeof(*ext)); /* none is shorter */
-	if (!ext || !lab_take(cur, lab_ext_size(ext, proto)))
+	if (!ext)
+		return -1;
+	/* 8 + 255 * 8 at most; but the verifier knows nothing of what is in the table. */
+	if (!lab_take(cur, (kind->bytes + ext->size * kind->each) & 0xfff))
 		return -1;
 	above->proto = ext->nexthdr;
 	above->is_cut_off = proto == IPPROTO_FRAGMENT &&
