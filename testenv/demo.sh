@@ -61,8 +61,9 @@ says '   Ping is answered again.'
 
 echo '5. Attach another, which counts packets in a map, and read the map while packets come.'
 testenv/testenv.sh exec --name $dev -- ping -q -c 100 -i 0.1 $peer >/dev/null &
+until [ "$(cat /proc/$!/comm)" = ping ]; do sleep 0.05; done # slow machines need a while for that
 run $stats --dev $dev --interval 0.5 --count 2 || failed 'counting packets'
-kill $! # on a slow machine it takes a while to begin: it goes on until we have counted
+kill $!
 wait $! || :
 count=$(sed -n 's/^XDP_PASS *\([0-9,]*\) packets.*/\1/p' "$out" | tail -1)
 [ "${count:-0}" != 0 ] || failed 'counting packets'

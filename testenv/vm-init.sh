@@ -37,12 +37,12 @@ tell() { # WORD...: to vm.sh
 connect() {
 	case $out in
 	terminal) exec >/dev/ttyS1 ;;
-	pipe) exec > >(exec cat >/dev/ttyS1) && writers+=($!) ;;
+	pipe) exec > >(exec cat >/dev/ttyS1 5>&- 6>&-) && writers+=($!) ;;
 	esac
 	case $err in
 	same) exec 2>&1 ;;
 	terminal) exec 2>/dev/ttyS2 ;;
-	pipe) exec 2> >(exec cat >/dev/ttyS2) && writers+=($!) ;;
+	pipe) exec 2> >(exec cat >/dev/ttyS2 5>&- 6>&-) && writers+=($!) ;;
 	esac
 }
 
@@ -68,7 +68,7 @@ run() { # COMMAND...: its status
 		wait
 		return 127
 	}
-	setsid "$@" </dev/null &
+	setsid "$@" </dev/null 5>&- 6>&- &
 	wait $! || status=$?
 	exec >/dev/null 2>&1
 	end_all_but_writers
@@ -81,7 +81,7 @@ shell() {
 		PS1='vm:\w# '
 		echo "Linux $(uname -r) in a throwaway machine, which ends with this shell: exit, or Ctrl-D."
 	END
-	setsid -c bash --rcfile /run/bashrc -i </dev/ttyS1 >/dev/ttyS1 2>&1
+	setsid -c bash --rcfile /run/bashrc -i </dev/ttyS1 >/dev/ttyS1 2>&1 5>&- 6>&-
 }
 
 file_systems >/dev/null 2>&1
@@ -94,6 +94,7 @@ rows=${settings[4]} columns=${settings[5]}
 tell alive and well
 hostname xdp-lab-vm
 ip link set lo up
+exec 5<>/dev/ttyS1 6<>/dev/ttyS2 # a size is forgotten when nobody has the line open
 mode=(raw -echo)
 [ "$out" != shell ] || mode=(sane)
 for line in /dev/ttyS1 /dev/ttyS2; do
@@ -106,5 +107,7 @@ if [ "$out" = shell ]; then
 else
 	run "${command[@]}"
 fi
-tell status $?
+status=$?
+exec 5>&- 6>&- # waits until all is sent
+tell status $status
 reboot -f

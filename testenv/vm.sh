@@ -108,10 +108,10 @@ kind() { # DESCRIPTOR
 	if [ -t "$1" ]; then echo terminal; else echo pipe; fi
 }
 
-settings() { # five files in DIR: read by vm-init.sh
+settings() { # files in DIR, read by vm-init.sh; "output" is our standard output
 	local out err rows=0 columns=0 one
 	if [ -t 1 ]; then read -r rows columns < <(stty size 2>/dev/null <&"$output") || :; fi
-	out=$(kind 1) err=$(kind 2)
+	out=$(kind "$output") err=$(kind 2)
 	[ ! /proc/self/fd/1 -ef /proc/self/fd/2 ] || err=same
 	[ ${#command[@]} -gt 0 ] || out=shell err=same
 	printf '%s\0' "$mark" "$out" "$err" "$directory" "$rows" "$columns" >"$1/settings"
