@@ -100,9 +100,9 @@ d|root|alone" 'on stderr' "$vm" --cpus 1 -- bash -c \
 }
 
 @test "what is a terminal here is one there" {
-	run script -qec "stty cols 99; '$vm' -- sh -c 'test -t 1 && test -t 2 && stty size -F /dev/stdout'" \
+	run script -qec "stty rows 33 cols 99; '$vm' -- sh -c 'test -t 1 && test -t 2 && stty size -F /dev/stdout'" \
 		/dev/null </dev/null
-	[[ $output == *' 99'* ]] || show_run 'a terminal'
+	[[ $output == *'33 99'* ]] || show_run 'a terminal'
 }
 
 @test "somebody who is not root can use it" {
