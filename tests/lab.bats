@@ -121,13 +121,14 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 }
 
 @test "doctor takes less than two seconds" {
-	for _ in 1 2 3 4 5; do # the quickest of five: others may use this machine, too
+	quickest=9999
+	for _ in 1 2 3 4 5; do # others may use this machine, too
 		start=$(date +%s%N)
 		./lab doctor >/dev/null
-		[ $((($(date +%s%N) - start) / 1000000)) -ge 2000 ] || return 0
+		took=$((($(date +%s%N) - start) / 1000000))
+		[ $took -ge $quickest ] || quickest=$took
 	done
-	echo 'five times it took two seconds and more' >&2
-	return 1
+	[ $quickest -lt 2000 ]
 }
 
 @test "doctor says what is missing where the compiler or a library is hidden" {
