@@ -83,6 +83,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "basic01: the object shows its source beside its instructions" {
+	[ -z "${LAB_BUILT-}" ] || return 0 # a guest has no LLVM, and this is about the file alone
 	cd "$LAB_TREE/basic01-xdp-pass"
 	works '<xdp_prog_simple>:' 'return XDP_PASS;' 'b7 00 00 00' 'exit' -- llvm-objdump -S xdp_pass_kern.o
 	grep -q 'r0 = \(0x\)\?2$' <<<"$output"
