@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "check.h"
 
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,6 +220,25 @@ static void check_ping_wire(void)
 		not_yet("%u of 10 came through", came);
 }
 
+/* What is no message of ICMPv6, but has the bytes of an echo request in the same place. */
+static void check_ping_lookalikes(const struct program *program)
+{
+	struct frame frame = frame_udp(AF_INET6, 0x8000 | rnd(0, 255), rnd(1, 65535), 118);
+
+	put16(frame.bytes + TYPE_AT + 6, 2);
+	must(program, &frame, XDP_PASS,
+	     "UDP over IPv6 whose first byte is 128, with a 2 where "
+	     "an echo request has its sequence number");
+	frame = frame_echo(AF_INET6, 2, 118);
+	memmove(frame.bytes + TYPE_AT + 8, frame.bytes + TYPE_AT, 118 - TYPE_AT - 8);
+	frame.bytes[NEXT_HEADER_AT] = IPPROTO_FRAGMENT;
+	put16(frame.bytes + TYPE_AT, IPPROTO_ICMPV6 << 8);
+	put16(frame.bytes + TYPE_AT + 2, rnd(1, 100) << 3);
+	must(program, &frame, XDP_PASS,
+	     "a later fragment of ICMPv6 whose payload looks like an echo "
+	     "request with sequence number 2");
+}
+
 static void check_pings(void)
 {
 	static const unsigned char types[] = { 133, 134, 135, 136, 137, 129, 1, 2, 3, 4, 127 };
@@ -233,6 +253,7 @@ static void check_pings(void)
 		     "an echo request has its sequence number",
 		     types[n]);
 	}
+	check_ping_lookalikes(program);
 	frame = frame_echo(AF_INET, 2, 118);
 	must(program, &frame, XDP_PASS, "an echo request of IPv4 with sequence number 2");
 	frame = frame_echo(AF_INET6, 2, 118);
