@@ -264,6 +264,17 @@ static void check_tally(const struct map *map, const struct tally tally[ACTIONS]
 	}
 }
 
+/* A line for each, also for those that nobody got. */
+static void wait_for_actions(struct run *reader, struct map *map)
+{
+	for (__u32 key = 0; key < ACTIONS; key++) {
+		const char *name = verdict_name(key);
+
+		wait_for_figures(reader, map, key, text("%.*s", (int)strcspn(name, " "), name),
+				 NULL);
+	}
+}
+
 static void check_verdicts(void)
 {
 	struct program *program = load(OBJECT, PROGRAM);
@@ -288,12 +299,12 @@ static void check_verdicts(void)
 		send_frame(&frame);
 	}
 	pause_ms(20);
-	for (__u32 key = 0; key < ACTIONS; key++) {
-		const char *name = verdict_name(key);
-
-		wait_for_figures(reader, map, key, text("%.*s", (int)strcspn(name, " "), name),
-				 NULL);
-	}
+	wait_for_actions(reader, map);
+	sent("numbers of the grader's own into the map at each key, while %s runs", READER);
+	expected("a line for each action, with the packets that the map holds for it");
+	for (__u32 key = 0; key < ACTIONS; key++)
+		fill_map(map, key);
+	wait_for_actions(reader, map);
 	stop(reader, SIGINT);
 }
 
@@ -480,6 +491,13 @@ static void check_own_records(const struct program *program, const struct map *m
 			 verdict_name(key));
 		if (came != runs[n])
 			not_yet("%llu", came);
+		if (!map_has_member(map, "rx_bytes"))
+			continue; /* nobody has to do one exercise before another */
+		came = map_number_of_cpu(map, key, "rx_bytes", cpu_number(n));
+		expected("rx_bytes %llu there, as each frame has %u",
+			 (unsigned long long)runs[n] * frame.len, frame.len);
+		if (came != (unsigned long long)runs[n] * frame.len)
+			not_yet("%llu", came);
 	}
 }
 
@@ -496,37 +514,50 @@ static const char *which_part(const char *line, const struct map *map, __u32 key
 
 /*
  * The grader writes to the map of the program that is attached, for each CPU that the machine could
- * have: the reader must come to the same sum. What else arrives meanwhile only makes it larger.
+ * have: the reader must come to the same sums. What else arrives meanwhile only makes them larger.
  */
-static void check_sum(void)
+static void wait_for_sums(struct run *reader, struct map *map, __u32 key, bool with_bytes)
 {
-	__u32 key = XDP_PASS;
-	struct range sum;
-	struct run *reader;
-	struct map *map;
-	char *line, *last = NULL;
+	struct range sum = { .from = map_number(map, key, "rx_packets") };
+	struct range bytes = { .from = with_bytes ? map_number(map, key, "rx_bytes") : 0 };
+	const char *last = NULL, *packets_alone = NULL;
 
-	lay_wire();
-	sent("the records of %d CPUs at key %u, written by the grader, while %s runs",
-	     libbpf_num_possible_cpus(), key, READER);
-	expected("a line with their sum");
-	reader = start_reader(&map);
-	fill_map(map, key);
-	sum.from = map_number(map, key, "rx_packets");
-	expected("a line with their sum, which is %llu packets", sum.from);
+	expected("a line with their sum, which is %llu packets%s", sum.from,
+		 with_bytes ? text(" and %llu bytes", bytes.from) : "");
 	for (double deadline = seconds() + 1.5; seconds() < deadline && !has_ended(reader);) {
-		line = next_line(reader, 100);
+		char *line = next_line(reader, 100);
+
 		sum.to = map_number(map, key, "rx_packets");
-		if (line && shows(line, sum)) {
-			stop(reader, SIGINT);
+		bytes.to = with_bytes ? map_number(map, key, "rx_bytes") : 0;
+		if (line && shows(line, sum) && (!with_bytes || shows(line, bytes)))
 			return;
-		}
+		if (line && shows(line, sum))
+			packets_alone = line;
 		last = line && strstr(line, "XDP_PASS") ? line : last;
+	}
+	if (packets_alone) {
+		quote(reader->said, packets_alone);
+		not_yet("their packets, and another number of bytes");
 	}
 	if (!last)
 		no_line(reader, "XDP_PASS");
 	quote(reader->said, last);
 	not_yet("%s", which_part(last, map, key));
+}
+
+static void check_sum(void)
+{
+	struct run *reader;
+	struct map *map;
+
+	lay_wire();
+	sent("the records of %d CPUs at key %u, written by the grader, while %s runs",
+	     libbpf_num_possible_cpus(), XDP_PASS, READER);
+	expected("a line with their sum");
+	reader = start_reader(&map);
+	fill_map(map, XDP_PASS);
+	wait_for_sums(reader, map, XDP_PASS, map_has_member(map, "rx_bytes"));
+	stop(reader, SIGINT);
 }
 
 static void check_percpu(void)
