@@ -263,8 +263,8 @@ make_root() { # DIR: what a guest's file system begins with, but for kernel modu
 	# In the place that is theirs, whatever links lead there; the links themselves become copies.
 	while read -r one; do
 		printf '%s/%s\0' "$(cd "${one%/*}" && pwd -P)" "${one##*/}"
-	done <"$new/files" | sort -zu | (cd / && xargs -0 cp -L --parents --preserve=mode,timestamps -t "$1" 2>"$tmp/cp") ||
-		return
+	done <"$new/files" | sort -zu |
+		(cd / && xargs -0 cp -L --parents --preserve=mode,timestamps -t "$1" 2>"$tmp/cp") || return
 	busybox --list | while read -r one; do
 		[ "$one" = busybox ] || ln -s "$(type -P busybox)" "$1/.vm/bin/$one"
 	done

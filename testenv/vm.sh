@@ -188,7 +188,10 @@ said() { # WORD: what the guest has told us after it
 speaks() { # SECONDS
 	local end=$((SECONDS + $1))
 	while [ -z "$(said alive)" ]; do
-		if [ $SECONDS -ge $end ] || ! kill -0 "$qemu" 2>/dev/null; then return 1; fi
+		if [ $SECONDS -ge $end ] || ! kill -0 "$qemu" 2>/dev/null; then
+			[ -n "$(said alive)" ] # it may have spoken and ended since
+			return
+		fi
 		sleep 0.1
 	done
 }

@@ -7,17 +7,18 @@
 # vm.sh with real guests, and what can only be seen in there: the demo, the grader and the loaders
 # on kernels other than this machine's. Outside a private world, because kernels are downloaded.
 
-# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # a test is a function; bats sets $output and $stderr, and stops where cd fails
+# A test is a function; bats sets $output and $stderr, and stops where cd fails.
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164
 load helpers
 
 setup_file() {
-	local tool kernel
+	local tool kernel kept=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-lab/vm/kernels
 	export vm=$LAB_TREE/testenv/vm.sh LAB_VM_KVM='' # these tests are of emulation
 	for tool in qemu-system-x86_64 busybox; do
 		[ -n "$(type -P $tool)" ] || skip "needs tool $tool: it is a part of virtual machines"
 	done
 	for kernel in 6.1 6.12; do
-		[ -d "${XDG_CACHE_HOME:-$HOME/.cache}/xdp-lab/vm/kernels/$kernel" ] || "$LAB_TREE/tests/bare-system" --mirror ||
+		[ -d "$kept/$kernel" ] || "$LAB_TREE/tests/bare-system" --mirror ||
 			skip 'needs mirror: kernels are downloaded from one'
 	done
 }

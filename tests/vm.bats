@@ -6,7 +6,8 @@
 # vm.sh, as far as it goes without a guest: what it refuses, and how it ends. A qemu of our own
 # stands in for the real one; guests.bats has that.
 
-# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # a test is a function; bats sets $output and $stderr, and stops where cd fails
+# A test is a function; bats sets $output and $stderr, and stops where cd fails.
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164
 load helpers
 
 # A kernel as far as its header goes: what is looked at before it is started.
