@@ -29,7 +29,10 @@ choose() {
 	[ ${#words[@]} -le 2 ] || die 2 "one lesson and one of its exercises; see: $self help $command"
 	lesson='' exercise=''
 	[ ${#words[@]} -lt 1 ] || lesson=$(lesson_of "${words[0]}")
-	[ ${#words[@]} -lt 2 ] || { exercise=$(exercise_of "$lesson" "${words[1]}") && return; }
+	if [ ${#words[@]} -eq 2 ]; then
+		exercise=$(exercise_of "$lesson" "${words[1]}")
+		return
+	fi
 	next=$({ [ -z "$lesson" ] && lessons || echo "$lesson"; } | next_exercise) || {
 		[ -z "$lesson" ] || exercise_of "$lesson" '' >/dev/null
 		die 2 'all of its exercises have passed: name the one that you mean' "  $self list"

@@ -66,6 +66,10 @@ without_sudo() { # sets PATH
 	says 2 'type the lesson before it: one01 mode' -- ./lab check mode
 	says 2 'has no exercises' -- ./lab check one99
 	says 2 'one lesson' -- ./lab check one01 mode bytes
+	says 2 'did you mean mode' -- ./lab hint one01 mdoe
+	says 2 'did you mean mode' -- ./lab solution one01 mdoe --apply
+	[ ! -e .lab/attic ]
+	says 2 'usage: lab list' -- ./lab list one01
 }
 
 @test "options that are wrong: status 2, and nothing is built" {
