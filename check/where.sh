@@ -58,7 +58,9 @@ next() {
 	printf 'Next: %s, exercise %s, %s: %s\n\n' "$lesson" "$n" "$exercise" \
 		"$(title_of "$lesson" "$exercise")"
 	line=$(grep -n "^### Exercise [0-9]*: $exercise$" "$here/$lesson/README.md" 2>/dev/null | cut -d: -f1)
-	printf '  read   %s/README.md, from line %s\n' "$lesson" "${line:-1}"
+	printf '  read   %s/README.md, ' "$lesson"
+	[ "$n" != 1 ] || printf 'from the top; the exercise is there ' # the lesson comes before it
+	printf 'from line %s\n' "${line:-1}"
 	files=$(marked "$lesson" "$n")
 	[ -z "$files" ] || printf '  edit   %s, where it says "Exercise %s"\n' "${files//$'\n'/ and }" "$n"
 	printf '  then   %s check %s %s\n' "$self" "$(short "$lesson")" "$exercise"

@@ -241,7 +241,8 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 
 @test "lab alone: what is next, which file, which page, which command" {
 	says 0 '3 exercises, 0 passed' "Next: $one, exercise 1, bytes: Make it 1." "edit   $one/answer.c" \
-		"read   $one/README.md, from line" './lab check one01 bytes' 'This machine: kernel' -- ./lab
+		"read   $one/README.md, from the top; the exercise is there from line" \
+		'./lab check one01 bytes' 'This machine: kernel' -- ./lab
 	answer $one 2
 	./lab check
 	says 0 '3 exercises, 2 passed' "Next: $two" -- ./lab
