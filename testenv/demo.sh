@@ -67,7 +67,7 @@ kill $!
 wait $! || :
 count=$(sed -n 's/^XDP_PASS *\([0-9,]*\) packets.*/\1/p' "$out" | tail -1)
 [ "${count:-0}" != 0 ] || failed 'counting packets'
-says "   It has counted $count."
+says "   It has counted $count packets."
 
 run $stats --dev $dev --unload-all || failed 'detaching'
 run testenv/testenv.sh teardown --name $dev || failed 'removing the network'
