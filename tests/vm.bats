@@ -31,7 +31,8 @@ setup_file() {
 	in_private_world
 	export vm=$LAB_TREE/testenv/vm.sh XDG_CACHE_HOME=$BATS_FILE_TMPDIR/cache LAB_VM_KVM=''
 	export kernel=$BATS_FILE_TMPDIR/boot/vmlinuz FAKE=''
-	mkdir "$BATS_FILE_TMPDIR/bin" "${kernel%/*}"
+	export TMPDIR=$BATS_FILE_TMPDIR/tmp
+	mkdir "$BATS_FILE_TMPDIR/bin" "$TMPDIR" "${kernel%/*}"
 	kernel "$kernel"
 	cat >"$BATS_FILE_TMPDIR/bin/qemu-system-x86_64" <<-'END'
 		#!/bin/bash
@@ -57,7 +58,7 @@ setup_file() {
 teardown() {
 	rm -rf /tmp/vm-test.*
 	! mountpoint -q "$BATS_TEST_TMPDIR/full" || umount "$BATS_TEST_TMPDIR/full"
-	[ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'xdp-lab-vm.*')" ] # it has tidied up
+	[ -z "$(find "$TMPDIR" -maxdepth 1 -name 'xdp-lab-vm.*')" ] # it has tidied up
 }
 
 # says STATUS TEXT... -- COMMAND...: one complaint, which begins with the first TEXT
@@ -241,8 +242,10 @@ qemu_is_gone() {
 		wait "$pid" || status=$?
 		poll qemu_is_gone
 		case $signal:$status in
-		INT:130 | HUP:129 | TERM:143) [ "$(grep -c '^vm: .*the virtual machine is gone$' "$BATS_TEST_TMPDIR/said")" = 1 ] ;;
-		KILL:137) rm -rf "${TMPDIR:-/tmp}"/xdp-lab-vm.* ;;
+		INT:130 | HUP:129 | TERM:143)
+			[ "$(grep -c '^vm: .*the virtual machine is gone$' "$BATS_TEST_TMPDIR/said")" = 1 ]
+			;;
+		KILL:137) rm -rf "$TMPDIR"/xdp-lab-vm.* ;;
 		*) echo "$signal ended it with $status" >&2 && false ;;
 		esac
 	done
