@@ -102,6 +102,7 @@ static void check_dispatch(void)
 		not_yet("its type is %s",
 			libbpf_bpf_map_type_str(families->info.type) ?: "unknown");
 	check_empty(program, ETH_P_IP, 1);
+	check_empty(program, ETH_P_IPV6, 2);
 	put(families, 0, verdicts[0]);
 	put(families, 1, verdicts[1]);
 	check_jump(program, ETH_P_IP, verdicts);
@@ -109,7 +110,7 @@ static void check_dispatch(void)
 	check_type(program, ETHERTYPE_NOBODYS, XDP_DROP);
 	if (bpf_map_delete_elem(families->fd, &slot))
 		not_yet("slot %u cannot be emptied: %s", slot, strerror(errno));
-	check_empty(program, slot ? ETH_P_IPV6 : ETH_P_IP, 2);
+	check_empty(program, slot ? ETH_P_IPV6 : ETH_P_IP, 3);
 }
 
 /* ---- 3: tail calls that stopped ---- */
