@@ -202,6 +202,9 @@ static void wait_for_map(struct watched *reader, const struct map *old, const st
 			not_yet("it shows other figures than those of map %u: %s", map->info.id,
 				line);
 	}
+	expected("one line with both ids, %u and %u", old->info.id, map->info.id);
+	if (told(reader, old->info.id, map->info.id) > 1)
+		not_yet("%u of them", told(reader, old->info.id, map->info.id));
 	reader->map = map;
 }
 
@@ -392,6 +395,7 @@ static void check_reuse(void)
 		{ BPF_MAP_TYPE_PERCPU_ARRAY, 8, ACTIONS },
 		{ BPF_MAP_TYPE_PERCPU_ARRAY, 8 * rnd(3, 8), ACTIONS },
 		{ BPF_MAP_TYPE_PERCPU_ARRAY, 16, ACTIONS + rnd(1, 60) },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 16, rnd(1, ACTIONS - 1) },
 		{ BPF_MAP_TYPE_ARRAY, 16, ACTIONS },
 	};
 
@@ -487,9 +491,24 @@ static void check_own_pin(void)
 		not_yet("%s is still there", pin_dir());
 }
 
+/* It leaves a pin that may be somebody's. Does it say a word of that? */
+static void check_note(const struct run *loader)
+{
+	expected("a word of the pin at %s, which it leaves", pin_path());
+	quote(loader->said, *loader->err ? loader->err : loader->out);
+	for (int n = 0; n < 2; n++) {
+		const char *words = n ? loader->err : loader->out;
+
+		if (strstr(words, MAP) || strcasestr(words, "pin") || strstr(words, pin_dir()))
+			return;
+	}
+	not_yet("no such word");
+}
+
 static void check_cleanup(void)
 {
 	const struct map *theirs;
+	struct run *loader;
 
 	lay_wire();
 	check_failed_unload();
@@ -501,9 +520,11 @@ static void check_cleanup(void)
 	     pin_path());
 	expected("that this map, %u, stays pinned: the program has another", theirs->info.id);
 	pin_at(pin_path(), theirs->fd);
-	load_with("--unload-all");
+	loader = run(LOADER, "--dev", wire.dev, "--unload-all");
+	succeed(loader);
 	if (pinned_id(pin_path()) != theirs->info.id)
 		not_yet("map %u, which is not the program's, is pinned no more", theirs->info.id);
+	check_note(loader);
 }
 
 LESSON("basic04-pinning-maps", { "reload", check_reload }, { "reuse", check_reuse },
