@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "check.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -139,7 +140,7 @@ static char answer(const char *words, char step, unsigned int column)
 		line += strspn(line, "\n");
 		if (sscanf(line, " %1[a-d] %15s %15s", at, attached_word, loaded_word) == 3 &&
 		    at[0] == step)
-			return (column ? loaded_word : attached_word)[0];
+			return tolower((column ? loaded_word : attached_word)[0]);
 	}
 	return '?';
 }
