@@ -194,7 +194,8 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 		[ "$ready" = 1 ] || die "environment '$env' is half made: its setup did not end." \
 			"Make it anew: $0 reset --name $env"
 		die "environment '$env' exists already; its peer ip is $peer." \
-			"Use it: $0 ping --name $env. Make it anew: $0 reset --name $env"
+			"Use it: $0 ping --name $env." \
+			"Make it anew: $0 reset --name $env${set_legacy:+ --legacy-ip}${set_vlan:+ --vlan}"
 	fi
 	[[ ! $1 =~ $'\n'[0-9]+": $env"[@:] ]] ||
 		die "there is a device '$env', and testenv.sh did not make it. Choose another --name." \
