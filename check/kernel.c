@@ -300,6 +300,23 @@ static bool find_place(const struct map *map, const char *member, struct place *
 	return false;
 }
 
+void set_map_number(const struct map *map, __u32 key, const char *member, unsigned long long value)
+{
+	unsigned char *values = calloc(map->copies, map->info.value_size);
+	struct place place;
+
+	if (!find_place(map, member, &place))
+		say_not_yet("the values of %s have no member %s", map->info.name, member);
+	if (!values || map->copies != 1)
+		give_up(values ? EINVAL : ENOMEM, "cannot write to %s", map->info.name);
+	if (bpf_map_lookup_elem(map->fd, &key, values))
+		give_up(errno, "cannot read %s at %u", map->info.name, key);
+	memcpy(values + place.offset, &value, place.size);
+	if (bpf_map_update_elem(map->fd, &key, values, BPF_ANY))
+		give_up(errno, "cannot write to %s", map->info.name);
+	free(values);
+}
+
 bool map_has_member(const struct map *map, const char *member)
 {
 	struct place place;
