@@ -166,6 +166,48 @@ struct xdp_program *lab_choose(struct bpf_object *obj, const struct cli_args *ar
 	return prog;
 }
 
+/* The kernel would be busy for minutes making it, and nothing could stop it. */
+static unsigned long long most_memory(void)
+{
+	return (unsigned long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 16;
+}
+
+/* About what the kernel takes for a map; one that is kept for each CPU, more. */
+static unsigned long long memory_of(const struct bpf_map *map)
+{
+	unsigned long long value = (bpf_map__value_size(map) + 7ULL) / 8 * 8;
+
+	if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	    bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH)
+		value *= libbpf_num_possible_cpus();
+	return bpf_map__max_entries(map) * (value + bpf_map__key_size(map) + 8);
+}
+
+static const struct bpf_map *find_huge_map(struct bpf_object *obj)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj) {
+		if (memory_of(map) > most_memory())
+			return map;
+	}
+	return NULL;
+}
+
+static int check_maps(struct bpf_object *obj)
+{
+	const struct bpf_map *map = find_huge_map(obj);
+
+	if (!map)
+		return 0;
+	return pr_err_because(
+		-ENOMEM,
+		pr_text("its map %s would take %llu MB, more than a sixteenth of the memory.",
+			bpf_map__name(map), memory_of(map) >> 20),
+		"ask for fewer of its max_entries, and compile again.", "cannot use %s",
+		pr_names.file);
+}
+
 /* What libbpf does with a file, up to the kernel; whatever comes of it ends with this process. */
 static void try_file(const struct cli_args *args)
 {
@@ -177,7 +219,7 @@ static void try_file(const struct cli_args *args)
 	setrlimit(RLIMIT_CORE, &no_core);
 	alarm(20);
 	obj = bpf_object__open_file(args->filename, NULL);
-	if (!obj)
+	if (!obj || find_huge_map(obj))
 		_exit(0); /* an error that is told is a good one: it will be told again */
 	bpf_object__for_each_program(one, obj) {
 		bpf_program__set_autoload(one, lab_is_chosen(one, args));
@@ -229,13 +271,15 @@ struct bpf_object *lab_open_file(const struct cli_args *args)
 		err = errno;
 		pr_err(-err, "cannot read %s", args->filename);
 		errno = err;
-	} else if (!bpf_object__btf(obj)) {
+		return NULL;
+	}
+	err = check_maps(obj);
+	if (!err && !bpf_object__btf(obj))
 		err = lab_cannot_share("its file has no type information (BTF)", args);
-		if (err) {
-			bpf_object__close(obj);
-			obj = NULL;
-			errno = -err;
-		}
+	if (err) {
+		bpf_object__close(obj);
+		errno = -err;
+		return NULL;
 	}
 	return obj;
 }

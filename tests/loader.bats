@@ -13,7 +13,7 @@ setup_file() {
 	one_program_a_device
 	local name
 	for name in no_bounds old_style for_tc xdp_and_tc no_licence gpl_only one_broken \
-		no_null_check long_name; do
+		no_null_check long_name huge_map; do
 		compile_bpf "$name"
 	done
 	compile_bpf old_style -g0 -o "$BATS_FILE_TMPDIR/no_btf.o"
@@ -426,6 +426,12 @@ free() { # DEV: nothing is attached there
 		refused 1 'part.o' -- "$loader" --dev left --filename part.o
 	done
 	free left
+}
+
+@test "a map that needs more memory than there is: refused before the kernel begins with it" {
+	refused 1 'its map everything would take' 'MB, more than a sixteenth of the memory' -- \
+		./xdp_loader --dev left --filename "$BATS_FILE_TMPDIR/huge_map.o"
+	[ -z "$(attached left)" ]
 }
 
 @test "a file that may not be read: why" {
