@@ -175,7 +175,7 @@ void send_frame(const struct frame *frame);
 /*
  * How many frames have reached the sockets behind wire.dev, or have come back to the other end,
  * since it was last asked. Waits until there are as many as hoped for, 300 ms at most; where none
- * is hoped for, 50 ms.
+ * is hoped for, 20 ms.
  */
 unsigned int arrived(unsigned int hoped_for);
 unsigned int returned(unsigned int hoped_for);

@@ -136,7 +136,7 @@ static bool is_ours(const unsigned char *bytes, ssize_t len, const struct sockad
 
 static unsigned int receive(int fd, unsigned int hoped_for)
 {
-	double deadline = seconds() + (hoped_for ? 0.3 : 0.05);
+	double deadline = seconds() + (hoped_for ? 0.3 : 0.02);
 	unsigned char bytes[FRAME_MAX];
 	struct sockaddr_ll from;
 	unsigned int count = 0;
