@@ -54,7 +54,8 @@ static int find_variable(struct bpf_object *obj, const char *section, const char
 			return var->offset;
 	}
 	return pr_err_because(-ENOENT, pr_text("its section %s has none of that name.", section),
-			      NULL, "there is no variable %s in %s", name, pr_names.file);
+			      "declare it there, use it, and compile again: make",
+			      "there is no variable %s in %s", name, pr_names.file);
 }
 
 /* Between open and load the sections are in our memory, as they are in the file: write to them. */
@@ -79,7 +80,8 @@ static const char *map_bss(struct bpf_object *obj)
 	const char *bss;
 
 	if (!map) {
-		pr_err_because(-ENOENT, "it has no global variables.", NULL,
+		pr_err_because(-ENOENT, "it has no global variables.",
+			       "declare one there, write to it, and compile again: make",
 			       "there is nothing to show of %s", pr_names.file);
 		return NULL;
 	}

@@ -12,7 +12,7 @@
 
 struct explained {
 	char why[512];
-	char fix[512]; /* "" where nothing better than the cause is known */
+	char fix[512]; /* "" where the cause is all that is known */
 };
 
 /* said: what the libraries printed since they were last asked for something, all of it. */

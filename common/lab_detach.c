@@ -69,16 +69,21 @@ static bool is_meant(const struct lab_prog *prog, const struct cli_args *args)
 
 static int not_there(const struct lab_prog *progs, int count, const struct cli_args *args)
 {
-	const char *what = args->progname, *there = "";
+	const char *what = args->progname, *there = "", *id = "ID, one of these";
 
 	for (int i = 0; i < count; i++)
 		there = pr_text("%s%s%s", there, i ? ", " : "", lab_describe(&progs[i]));
 	if (!count)
-		return pr_err_because(-ENOENT, "no XDP program is attached there.", NULL,
+		return pr_err_because(-ENOENT, "no XDP program is attached there.",
+				      "ip link shows which devices have one: those with prog/xdp.",
 				      "nothing to unload from %s", args->dev);
 	if (args->unload_id)
 		what = pr_text("id %u", args->unload_id);
-	return pr_err_because(-ENOENT, pr_text("there is: %s", there), NULL,
+	if (count == 1)
+		id = pr_text("%u", progs[0].id);
+	return pr_err_because(-ENOENT, pr_text("there is: %s", there),
+			      pr_text("to take that off: %s --dev %s --unload %s", pr_names.self,
+				      args->dev, id),
 			      "%s is not attached to %s", what, args->dev);
 }
 

@@ -52,7 +52,8 @@ static int find(struct bpf_object *obj, const char *const sections[], const char
 		place->offset = var->offset;
 		return 0;
 	}
-	return pr_err_because(-ENOENT, "it has no such global variable, or it is never used.", NULL,
+	return pr_err_because(-ENOENT, "it has no such global variable, or it is never used.",
+			      "declare it there, use it, and compile again: make",
 			      "there is no variable %s in %s", name, pr_names.file);
 }
 

@@ -86,7 +86,8 @@ int lab_find_map(struct xdp_program *prog, const char *name, const struct lab_ma
 	int fd = bpf_object__find_map_fd_by_name(xdp_program__bpf_obj(prog), name);
 
 	if (fd < 0)
-		return pr_err_because(fd, "the program that was loaded has no such map.", NULL,
+		return pr_err_because(fd, "the program that was loaded has no such map.",
+				      "choose one that has: --progname NAME, --filename FILE",
 				      "there is no map %s in %s", name, pr_names.file);
 	return lab_check_map(fd, name, want) ?: fd;
 }

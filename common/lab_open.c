@@ -31,7 +31,7 @@ static int check_file(const char *path)
 				      err == -ENOENT ?
 					      "is the name right? `make` builds a lesson's "
 					      "objects." :
-					      NULL,
+					      pr_text("see what it is, and whose: ls -l %s", path),
 				      "cannot open %s", path);
 	}
 	if (S_ISREG(st.st_mode))
@@ -102,6 +102,7 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 {
 	const char *name = args->progsec ?: args->progname;
 	const char *what = args->progsec ? "section" : "program";
+	const char *another_file = "name another file: --filename FILE";
 
 	if (fits == 1 && is_xdp(chosen))
 		return 0;
@@ -109,8 +110,9 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 		return pr_err_because(-EINVAL,
 				      pr_text("its section, %s, says that it is for something else.",
 					      bpf_program__section_name(chosen)),
-				      list_names(obj, false), "%s in %s is no XDP program",
-				      bpf_program__name(chosen), pr_names.file);
+				      has_xdp(obj) ? list_names(obj, false) : another_file,
+				      "%s in %s is no XDP program", bpf_program__name(chosen),
+				      pr_names.file);
 	if (fits)
 		return pr_err_because(-EINVAL, list_names(obj, false),
 				      "choose one with --progname NAME.", "which program of %s?",
@@ -118,7 +120,7 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 	return pr_err_because(-ENOENT, list_names(obj, args->progsec != NULL),
 			      has_xdp(obj) ? pr_text("name one of them: --prog%s NAME",
 						     args->progsec ? "sec" : "name") :
-					     "name another file: --filename FILE",
+					     another_file,
 			      "there is no %s %s in %s", what, name ?: "for XDP", pr_names.file);
 }
 

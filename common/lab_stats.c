@@ -135,7 +135,8 @@ int lab_check_output(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;
-	return pr_err_because(-EIO, "the disk is full, or nobody is there to read them.", NULL,
+	return pr_err_because(-EIO, "the disk is full, or nobody is there to read them.",
+			      "df shows which disk is full; what reads a pipe must read all of it.",
 			      "cannot write the figures");
 }
 
@@ -151,7 +152,8 @@ int lab_wait(const struct cli_args *args)
 
 		nanosleep(&ts, NULL);
 		if (!device_is_there(args))
-			return pr_err_because(-ENODEV, "somebody removed or renamed it.", NULL,
+			return pr_err_because(-ENODEV, "somebody removed or renamed it.",
+					      "ip link shows the devices that there are.",
 					      "%s is gone, and its figures with it", args->dev);
 		left = end - lab_clock();
 	}

@@ -145,7 +145,7 @@ const char *pr_text(const char *fmt, ...)
 static void print_labelled(const char *label, const char *text)
 {
 	if (!text || !*text)
-		return;
+		return; /* of a verifier log that names no line of C */
 	fprintf(stderr, "  %s ", label);
 	for (; *text; text++) {
 		fputc(*text, stderr);
@@ -177,6 +177,8 @@ static void print_error(const char *fmt, va_list ap)
 
 int pr_err(int err, const char *fmt, ...)
 {
+	static const char find_out[] = "find out more: -v shows what the libraries do, "
+				       "`./lab doctor` what works here.";
 	struct explained_log log;
 	struct explained text;
 	va_list ap;
@@ -193,9 +195,9 @@ int pr_err(int err, const char *fmt, ...)
 		print_library_words(log.tail);
 		explain_log_free(&log);
 	} else {
-		print_labelled("fix:", text.fix);
 		if (pr_level != PR_VERBOSE && !*text.fix)
 			print_library_words(kept);
+		print_labelled("fix:", *text.fix ? text.fix : find_out);
 	}
 	forget_library_words();
 	return err;

@@ -50,9 +50,9 @@ __attribute__((format(printf, 1, 2))) void pr_result(const char *fmt, ...);
  */
 __attribute__((format(printf, 2, 3))) int pr_err(int err, const char *fmt, ...);
 
-/* An error whose cause and cure the caller knows better; each line is left out where NULL. */
-__attribute__((format(printf, 4, 5))) int pr_err_because(int err, const char *why, const char *fix,
-							 const char *fmt, ...);
+/* An error whose cause and cure the caller knows better. Both are said: neither may be NULL. */
+__attribute__((format(printf, 4, 5), nonnull)) int
+pr_err_because(int err, const char *why, const char *fix, const char *fmt, ...);
 
 /* Something that is no error but that a person must know; on stderr, also with -q. */
 __attribute__((format(printf, 1, 2))) void pr_note(const char *fmt, ...);

@@ -145,10 +145,10 @@ refused() {
 	[ "$(grep -c '^Error: ' <<<"$stderr")" -eq 1 ] && [[ $stderr == 'Error: '* ]] ||
 		show_run 'it should have begun with its one error' || return 1
 	case $expected in
-	1) text='  why: ' ;;
-	2) text='  usage: ' ;;
+	1) texts+=('  why: ' '  fix: ') ;;
+	2) texts+=('  usage: ') ;;
 	esac
-	for text in "$text" "${texts[@]}"; do
+	for text in "${texts[@]}"; do
 		[[ $stderr == *"$text"* ]] || show_run "it should have said '$text'" || return 1
 	done
 	! grep -q '^ *lib\(bpf\|xdp\): ' <<<"$stderr" || show_run 'the libraries chatter' || return 1
