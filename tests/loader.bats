@@ -546,6 +546,19 @@ free() { # DEV: nothing is attached there
 	works 'mode:native' -- ./xdp_loader --dev left
 }
 
+@test "queues in the way: the driver's sentence, the cure, and nothing else is tried" {
+	ip link del left
+	ip link add left numrxqueues 1 numtxqueues 1 type veth \
+		peer name right numrxqueues 2 numtxqueues 2
+	ip link set left up
+	ip link set right up
+	refused 1 "cannot attach $WITNESS to left" 'rx queues' 'ethtool -L left rx N' '-S' \
+		-- ./xdp_loader --dev left --filename "$objects/named.o"
+	free left
+	gone "$WITNESS"
+	works 'mode:skb' -- ./xdp_loader --dev left -S
+}
+
 @test "a second program: the first one's id, name, mode, and the command that removes it" {
 	./xdp_loader -q --dev left xdp_drop_func
 	id=$(attached left)
