@@ -210,3 +210,16 @@ ways() { # every way in which others attach, and the mode in which ours must lis
 		rm -r "${pin}_d"
 	done
 }
+
+@test "objects that others have compiled load with ours: those of xdp-tools" {
+	# They are installed beside libxdp's dispatcher, wherever a distribution keeps that.
+	shopt -s nullglob
+	objects=(/usr/lib*/bpf/xdpfilt_*.o /usr/lib*/*/bpf/xdpfilt_*.o)
+	[ "${#objects[@]}" -gt 0 ] || skip 'needs tool xdp-filter: its objects'
+	for file in "${objects[0]}" "${objects[-1]}"; do
+		for loader in "$basic01" "$basic02"; do
+			works 'prog name:xdpfilt_' -- "$loader" --dev left --filename "$file"
+			works 'Unloading XDP prog name:xdpfilt_' -- "$loader" --dev left -U
+		done
+	done
+}
