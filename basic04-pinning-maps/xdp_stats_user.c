@@ -40,8 +40,8 @@ static int open_map(const struct cli_args *args)
 	fd = bpf_obj_get(path);
 	if (fd < 0 && errno == ENOENT)
 		return pr_err_because(-ENOENT, pr_text("%s does not exist.", path),
-				      pr_text("attach a program that counts: ./xdp_loader --dev %s",
-					      args->dev),
+				      pr_text("attach a program that counts: %s --dev %s",
+					      pr_beside("xdp_loader"), args->dev),
 				      "nobody has pinned counters for %s", args->dev);
 	if (fd < 0)
 		return pr_err(-errno, "cannot open %s", path);
@@ -102,7 +102,7 @@ static int show_stats(int map_fd, struct datarec *rec, const struct cli_args *ar
 			pr_info("%s", "");
 	}
 	if (!err)
-		err = lab_say_what_stays(args, "./xdp_loader");
+		err = lab_say_what_stays(args, pr_beside("xdp_loader"));
 	return err;
 }
 

@@ -272,6 +272,8 @@ static int set_actions(struct cursor *at, unsigned int *field, const char *word)
 
 static int set_progname(struct cursor *at, const char *word)
 {
+	if (!*word)
+		return cli_usage_error(at->args, "an empty word names no program");
 	if (at->args->progname)
 		return cli_usage_error(at->args, "two program names, '%s' and '%s': one at a time",
 				       at->args->progname, word);

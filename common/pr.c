@@ -141,6 +141,16 @@ const char *pr_text(const char *fmt, ...)
 	return text;
 }
 
+const char *pr_beside(const char *name)
+{
+	static char path[512]; /* not of pr_text()'s, which are soon used again */
+	const char *slash = strrchr(pr_names.self, '/');
+
+	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash + 1 - pr_names.self) : 0,
+		 pr_names.self, name);
+	return path;
+}
+
 /* One labelled line, or several: later lines of the text are set in under the first. */
 static void print_labelled(const char *label, const char *text)
 {

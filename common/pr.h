@@ -60,4 +60,7 @@ __attribute__((format(printf, 1, 2))) void pr_note(const char *fmt, ...);
 /* A string made like printf's, in one of a few static buffers: for the arguments of the above. */
 __attribute__((format(printf, 1, 2))) const char *pr_text(const char *fmt, ...);
 
+/* A program of this one's directory, as the person would type it, who typed pr_names.self. */
+const char *pr_beside(const char *name);
+
 #endif /* LAB_PR_H */

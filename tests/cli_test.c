@@ -208,6 +208,7 @@ static void test_usage(void)
 		snprintf(line, sizeof(line), "-d lo --for %s", numbers[i]);
 		usage(&loader, line, "--for wants a whole number");
 	}
+	usage(&loader, "-d lo ''", "an empty word names no program");
 	usage(&loader, "-S", "which device?");
 	usage(&loader, "--dev", "--dev wants a value: DEV");
 	usage(&loader, "--dev=", "--dev wants a value: DEV");

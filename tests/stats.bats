@@ -58,7 +58,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	run "$stats" --dev lo -n 1 -i 0.01
 	[ "$status" -eq 0 ]
 	[ "$(figure XDP_PASS packets)" -eq 20 ]
-	[ -z "$(awk 'length > 100' <<<"$output")" ]
+	[ -z "$(awk 'length > 100 && /^XDP_/' <<<"$output")" ]
 	[ "$(figure XDP_PASS bytes)" -eq $((10 * (100 + 42) + 10 * (1000 + 42))) ]
 	for action in XDP_ABORTED XDP_DROP XDP_TX XDP_REDIRECT; do
 		[ "$(figure $action packets)" -eq 0 ]
@@ -74,6 +74,20 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 		[ "$(figure XDP_PASS packets)" -eq 0 ]
 		"$loader" --dev lo --unload --progname ${program%:*}
 	done
+}
+
+@test "what the reader tells to type can be typed where it was typed" {
+	cd "$LAB_TREE/basic03-map-counter"
+	run ../basic04-pinning-maps/xdp_stats --dev lo
+	[[ $output == *': ../basic04-pinning-maps/xdp_loader --dev lo'* ]]
+	../basic04-pinning-maps/xdp_loader --dev lo --skb-mode
+	run ../basic04-pinning-maps/xdp_stats --dev lo -n 1 -i 0.01
+	[[ ${lines[-1]} == *' to remove it: ../basic04-pinning-maps/xdp_loader --dev lo --unload '[1-9]* ]]
+	${lines[-1]##*to remove it: }
+	[ -z "$(attached lo)" ]
+	cd /
+	PATH=$PATH:$LAB_TREE/basic04-pinning-maps run xdp_stats --dev lo
+	[[ $output == *': xdp_loader --dev lo'* ]]
 }
 
 @test "large numbers have commas, whatever the locale" {
