@@ -2,25 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # network.sh: what an environment is, how it is made and how it is removed. testenv.sh includes it,
-# has set $env and the options, and has die().
+# and has set $env and the options.
 #
 # Only what was made here is ever removed. The kernel tells: our devices carry the alias
-# xdp-lab:NAME, and so does the lo of our namespaces. What the kernel cannot know is in /run/xdp-lab:
-# env/NAME (number and settings, written before anything is made; "ready=1" once it stands),
-# current (the environment used last) and lock (held while something is made or removed).
+# xdp-lab:NAME, and so does the lo of our namespaces. What it cannot know is in /run/xdp-lab:
+# env/NAME (see read_state; written before anything is made), current (the environment used last)
+# and lock (held while something is made or removed).
 
 # shellcheck disable=SC2034,SC2154 # variables that the two share
 run=/run/xdp-lab
-link='' inner='' known=() running=()
 
 # The link says nothing unless asked, and packets are what they seem.
 quiet='disable_ipv6 accept_dad dad_transmits accept_ra autoconf router_solicitations
 	mldv1_unsolicited_report_interval mldv2_unsolicited_report_interval'
 offloads='rx off tx off tso off gso off gro off rxvlan off txvlan off'
 
-show() { # COMMAND...: with -v print it
-	[ -z "$verbose" ] || printf '%s\n' "$*" >&2
-}
+# ---- ip
 
 ask() { # ARG...: an ip command that changes nothing, for $(...); what is not there is no error
 	show ip "$@"
@@ -28,126 +25,131 @@ ask() { # ARG...: an ip command that changes nothing, for $(...); what is not th
 }
 
 batch() { # NETNS COMMAND...: ip commands as one process, in a namespace ('' is this one)
-	local in=${1:+-n $1} said line lines
+	local in=${1:+-n $1 } said lines number
 	shift
-	for line; do show "ip ${in:+$in }$line"; done
+	[ -z "$verbose" ] || printf "ip $in%s\n" "$@" >&2
 	printf -v lines '%s\n' "$@"
 	# shellcheck disable=SC2086 # $in is two words or none
-	said=$(ip $in -batch - <<<"$lines" 2>&1) && return 0
-	line=${said##*Command failed -:}
-	[[ $line =~ ^[0-9]+$ ]] || line=1
-	printf 'testenv.sh: this did not work: ip %s%s\n' "${in:+$in }" "${!line}" >&2
-	printf '  ip says: %s\n' "${said%%$'\n'*}" >&2
-	return 1
+	said=$(ip $in-batch - <<<"$lines" 2>&1) && return
+	number=${said##*Command failed -:}
+	[[ $number =~ ^[0-9]+$ ]] || number=1
+	set -- "this did not work: ip $in${!number}" "ip says: ${said%%$'\n'*}"
+	[[ $1 != *' type vlan '* ]] ||
+		set -- "$@" 'This kernel may lack 8021q (try: modprobe 8021q); --vlan alone needs it.'
+	die "$@"
 }
 
-# ---- What is known of an environment
+# ---- What there is
 
 lock() { # one at a time makes or removes; the kernel unlocks when this process ends
-	[ -d "$run/env" ] || mkdir -p "$run/env"
-	exec 9>"$run/lock"
+	[ -d "$run/env" ] || mkdir -p "$run/env" 2>/dev/null || :
+	{ exec 9>"$run/lock"; } 2>/dev/null ||
+		die "cannot write to $run, where it is noted what there is." \
+			'Is that file system read-only, or full? See: findmnt -T /run; df /run'
 	flock -w 60 9 || die 'another testenv.sh has been at work for a minute.' \
 		"See which one: fuser -v $run/lock"
 }
 
 find_known() { # the environments there are, in $known
-	local file
-	known=()
-	for file in "$run"/env/*; do
-		[ ! -f "$file" ] || known+=("${file##*/}")
-	done
+	known=("$run"/env/*)
+	known=("${known[@]##*/}")
 }
 
-read_state() { # NAME: what setup wrote down; a line that is not as it should be is passed over
-	local line
-	num='' legacy=0 ipv6=1 vlan=0 ready=0
-	if [ -f "$run/env/$1" ]; then
-		while read -r line; do
-			case $line in
-			num=[1-9] | num=[1-9][0-9] | num=[12][0-9][0-9]) num=${line#num=} ;;
-			legacy=1 | vlan=1 | ready=1 | ipv6=0) printf -v "${line%=?}" %s "${line#*=}" ;;
-			esac
-		done <"$run/env/$1"
-	fi
-	[ -n "$num" ] || ready=0
-	addresses
-	[ -f "$run/env/$1" ]
+check_name() { # can an environment be called $env?
+	local why='' most=15
+	[ -z "${given[--vlan]-}" ] || most=13 # its devices are called NAME.1 and NAME.2
+	case $env in
+	'') why='it is empty' ;;
+	-* | .* | *.) why='it begins with a dash or a dot, or ends with a dot' ;;
+	*[!A-Za-z0-9._-]*) why='only letters, digits, dot, dash and underscore can be used' ;;
+	all | default | lo | ip | tc | xdp | globals) why='the system uses this name itself' ;;
+	esac
+	[ ${#env} -le $most ] || why="of its ${#env} characters a device's name can have $most"
+	[ -z "$why" ] || wrong "'$env' cannot be the name of an environment: $why."
 }
 
-addresses() { # what follows from number and settings
-	local n=${num:-0}
-	out6=fc00:dead:cafe:$n::1 in6=fc00:dead:cafe:$n::2
-	out4=10.11.$n.1 in4=10.11.$n.2
-	v4=$legacy host=$out6 peer=$in6
-	[ "$ipv6" = 1 ] || v4=1 host=$out4 peer=$in4
+# What setup wrote down of $env, a line: its number, then 1 or 0 for each of IPv6, IPv4, VLANs, and
+# whether it stands. A line that is not like that says nothing. And what follows from it.
+read_state() {
+	local line=''
+	[ ! -f "$run/env/$env" ] || read -r line <"$run/env/$env" || :
+	[[ $line =~ ^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])(\ [01]){4}$ ]] || line='0 1 0 0 -'
+	read -r num ipv6 ipv4 vlan ready <<<"$line"
+	hosts="fc00:dead:cafe:$num::1 10.11.$num.1"
+	[ "$ipv6" = 1 ] || hosts=${hosts#* }
+	[ "$ipv4" = 1 ] || hosts=${hosts% *}
+	peers=${hosts/1 /2 } host=${hosts%% *}
+	peers=${peers%1}2 peer=${host%1}2
+	anew="Make it anew: $0 reset --name $env"
 	# A device whose address nobody chose gets another one from udev a moment later, and then the
 	# static neighbours would be wrong.
-	printf -v out_mac '02:ca:fe:00:%02x:01' "$n"
-	printf -v in_mac '02:ca:fe:00:%02x:02' "$n"
+	printf -v mac '02:ca:fe:00:%02x:0' "$num" # and 1 outside, 2 inside
+	[ -f "$run/env/$env" ]
 }
 
-# ---- What is ours
-
-# Is the device $env ours? Its alias says so; until it has one, its address does. $link describes it.
-own_device() {
-	link=$(ask -o -d link show dev "$env") || return 1
-	[[ ! $link =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
-	[ "$ready" = 1 ] || [ -z "$num" ] || [[ $link != *" $out_mac "* ]] || return 0
-	link=''
-	return 1
+write_state() { # NUMBER IPV6 IPV4 VLAN READY
+	echo "$*" >"$run/env/$env"
+	read_state
 }
 
-# Is the namespace $env ours? It has the other end of our device, or the mark on its lo, or it is
-# half made and holds nothing but veth0. $inner describes its devices where libxdp may have pins.
-own_netns() {
-	inner=''
-	[ -e "/run/netns/$env" ] || return 1
-	[[ -d /sys/fs/bpf/xdp || $link != *" link-netns $env "* ]] || return 0
-	inner=$(ask -n "$env" -o -d link show) || :
-	[[ ! $inner =~ alias\ xdp-lab:$env([[:space:]\\]|$) ]] || return 0
-	[ "$ready" = 1 ] || [ -z "$num" ] ||
-		grep -qve '^$' -e '^1: lo:' -e "^[0-9]*: veth0[@.].* $in_mac " <<<"$inner" || return 0
-	inner=''
-	return 1
+is_marked() { # WHAT-IP-SHOWS: does a device there carry our alias?
+	[[ $1$'\n' == *"alias xdp-lab:$env"[\\$'\n']* ]]
+}
+
+# What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
+# half made may lack its mark: then its address tells, or that the namespace holds nothing else.
+look() {
+	local others
+	device='' netns='' inside=''
+	outside=$(ask -o link show dev "$env") || :
+	if is_marked "$outside" || [[ $ready$outside == 0*" ${mac}1 "* ]]; then
+		device=ours
+	elif [ -n "$outside" ]; then
+		device=theirs outside=''
+	fi
+	[ -e "/run/netns/$env" ] || return 0
+	netns=ours # if it has the other end of our device; what else is there matters to libxdp alone
+	[[ $outside != *" link-netns $env"[\\\ ]* || -d /sys/fs/bpf/xdp ]] || return 0
+	inside=$(ask -n "$env" -o link show) || :
+	others=$(grep -ve '^1: lo:' -e "^[0-9]*: veth0[@.].* ${mac}2 " <<<"$inside") || :
+	is_marked "$inside" || [[ $outside == *" link-netns $env"[\\\ ]* || $ready$others = 0 ]] ||
+		netns=theirs inside=''
 }
 
 # ---- Removing
 
-find_pin_dirs() { # where the lab's loaders pin for the environment's devices: see common/lab_map.h
-	local dev=${env//./,} # the BPF file system keeps names with dots to itself
-	pin_dirs=("/sys/fs/bpf/$dev" "/sys/fs/bpf/$dev:veth0")
-	[ "$vlan" = 0 ] || pin_dirs+=("${pin_dirs[@]/%/,1}" "${pin_dirs[@]/%/,2}")
-}
-
-is_our_pin() { # FILE: a map under its own name (the kernel keeps 15 characters), as loaders pin it
-	local name=${1##*/} map
-	if command -v bpftool >/dev/null; then
-		map=$(bpftool map show pinned "$1" 2>/dev/null) && [[ $map == *"  name ${name:0:15}  "* ]]
-	else
-		[ "$name" = xdp_stats_map ]
-	fi
-}
-
-remove_pins() {
-	local dir pin
-	find_pin_dirs
-	for dir in "${pin_dirs[@]}"; do
-		for pin in "$dir"/*; do
-			[ -e "$pin" ] || continue
-			is_our_pin "$pin" && rm -f -- "$pin" && continue
-			echo "Left alone, as the lab's loaders did not make it: $pin"
-		done
-		[ ! -d "$dir" ] || rmdir -- "$dir" 2>/dev/null || :
+# The lab's loaders pin a map under its name (for a moment with _new) in a directory for the device:
+# DEV here, NETNS:DEV in a namespace, with a comma for each dot. See lab_pin_dir() in common/.
+find_pins() { # the directories for our devices, in $dirs, and what lies there, in $pins
+	local dir name=${env//./,}
+	dirs=("/sys/fs/bpf/$name" "/sys/fs/bpf/$name":[!:]*)
+	[ "$vlan" = 0 ] || dirs+=("/sys/fs/bpf/$name,"[12])
+	pins=()
+	for dir in "${dirs[@]}"; do
+		pins+=("$dir"/*)
 	done
 }
 
-remove_dispatchers() { # what libxdp pinned for the programs on our devices
-	local line dir
-	while read -r line; do
-		[[ $line =~ ^([0-9]+):.*\ prog/xdp\ id\ ([0-9]+) ]] || continue
-		dir=/sys/fs/bpf/xdp/dispatch-${BASH_REMATCH[1]}-${BASH_REMATCH[2]}
-		[ ! -d "$dir" ] || rm -rf -- "$dir"
-	done <<<"$link"$'\n'"$inner"
+is_our_pin() { # FILE: one of the maps that the lab's loaders pin?
+	local name=${1##*/}
+	name=${name%_new}
+	[[ $name =~ ^(xdp_stats_map|targets)$ ]] || return
+	! command -v bpftool >/dev/null ||
+		[[ $(bpftool map show pinned "$1" 2>/dev/null) == *"  name $name  "* ]]
+}
+
+remove_pins() {
+	local pin line
+	find_pins
+	for pin in "${pins[@]}"; do
+		is_our_pin "$pin" && rm -f -- "$pin" && continue
+		echo "Left alone, as the lab's loaders did not make it: $pin"
+	done
+	[[ -z ${dirs[1]-} && ! -d ${dirs[0]} ]] || rmdir -- "${dirs[@]}" 2>/dev/null || :
+	while read -r line; do # what libxdp pinned for the programs on our devices
+		[[ ! $line =~ ^([0-9]+):.*\ prog/xdp\ id\ ([0-9]+) ]] ||
+			rm -rf -- "/sys/fs/bpf/xdp/dispatch-${BASH_REMATCH[1]}-${BASH_REMATCH[2]}"
+	done <<<"$outside"$'\n'"$inside"
 }
 
 find_running() { # the processes inside, in $running
@@ -160,94 +162,75 @@ find_running() { # the processes inside, in $running
 }
 
 remove() { # take $env away, whatever there is of it
-	local todo=() last=''
-	running=()
-	read_state "$env" || :
-	if own_device; then
-		todo+=("link delete dev $env")
-	elif [ -n "$(ask link show dev "$env")" ]; then
-		echo "Left alone, as testenv.sh did not make it: device $env"
-	fi
-	if own_netns; then
+	local todo=() running=() what
+	read_state || :
+	look
+	for what in "$device device" "$netns network namespace"; do
+		[[ $what != theirs* ]] || echo "Left alone, as testenv.sh did not make it: ${what#* } $env"
+	done
+	[ "$device" != ours ] || todo+=("link delete dev $env")
+	if [ "$netns" = ours ]; then
 		find_running
 		todo+=("netns delete $env")
-	elif [ -e "/run/netns/$env" ]; then
-		echo "Left alone, as testenv.sh did not make it: network namespace $env"
 	fi
 	[ ${#todo[@]} -eq 0 ] || batch '' "${todo[@]}"
 	[ ${#running[@]} -eq 0 ] || printf 'Still running, now without a network: %s\n' "${running[@]}"
-	remove_dispatchers
 	remove_pins
-	[ ! -f "$run/current" ] || read -r last <"$run/current" || :
-	[ "$last" = "$env" ] || last=''
-	rm -f "$run/env/$env" ${last:+"$run/current"}
+	rm -f "$run/env/$env"
 }
 
 # ---- Making
 
 check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
-	if read_state "$env"; then
-		if ! own_device && ! own_netns; then
-			remove # by hand somebody has removed the rest
-			return
-		fi
-		[ "$ready" = 1 ] || die "environment '$env' is half made: its setup did not end." \
-			"Make it anew: $0 reset --name $env"
-		die "environment '$env' exists already; its peer ip is $peer." \
+	local dev not='and testenv.sh did not make it. Choose another --name.'
+	if read_state; then
+		look
+		[[ $device$netns != *ours* ]] || [ "$ready" = 1 ] ||
+			die "environment '$env' is half made: its setup did not end." "$anew"
+		[[ $device$netns != *ours* ]] || die "environment '$env' exists already; its peer ip is $peer." \
 			"Use it: $0 ping --name $env." \
-			"Make it anew: $0 reset --name $env${set_legacy:+ --legacy-ip}${set_vlan:+ --vlan}"
+			"$anew${given[--legacy-ip]:+ --legacy-ip}${given[--vlan]:+ --vlan}"
+		remove # by hand somebody has removed the rest
 	fi
-	[[ ! $1 =~ $'\n'[0-9]+": $env"[@:] ]] ||
-		die "there is a device '$env', and testenv.sh did not make it. Choose another --name." \
-			"It is: $(ask -br link show dev "$env")"
-	[ ! -e "/run/netns/$env" ] ||
-		die "there is a network namespace '$env', and testenv.sh did not make it. Choose another --name."
+	for dev in "$env" ${given[--vlan]:+"$env.1" "$env.2"}; do
+		[[ ! $1 =~ $'\n'[0-9]+": $dev"[@:] ]] ||
+			die "there is a device '$dev', $not" "It is: $(ask -br link show dev "$dev")"
+	done
+	[ ! -e "/run/netns/$env" ] || die "there is a network namespace '$env', $not"
 }
 
-choose_number() { # WHAT-IP-SHOWS LEGACY: the lowest that no environment and no address uses
-	local n name used=' '
-	find_known
-	for name in "${known[@]}"; do
-		read_state "$name" && used+="$num "
+choose_number() { # WHAT-IP-SHOWS: the lowest that no environment and no address uses
+	local file used=' '
+	for file in "$run"/env/*; do
+		! read -r num _ <"$file" || used+="$num "
 	done
-	for n in $want {1..254}; do
-		[[ $used != *" $n "* && $1 != *" fc00:dead:cafe:$n::"* ]] || continue
-		[[ $2 = 0 || $1 != *" 10.11.$n."* ]] || continue
-		num=$n
-		return 0
+	for num in $want {1..254}; do
+		[[ $used == *" $num "* || $1 =~ \ (fc00:dead:cafe:$num::|10\.11\.$num\.) ]] || return 0
 	done
 	die 'all 254 numbers are in use. Remove what you do not need.' "See what there is: $0 list"
 }
 
-make_pair() { # WHAT-IP-SHOWS: the namespace and both ends, not yet up
-	local one='mtu 1500 numtxqueues 1 numrxqueues 1' index='' off=/proc/sys/net/ipv6/conf/$env/disable_ipv6
+make_pair() { # WHAT-IP-SHOWS: the namespace and both ends with their VLANs, not yet up
+	local is='mtu 1500 numtxqueues 1 numrxqueues 1 address' index='' id
+	local off=/proc/sys/net/ipv6/conf/$env/disable_ipv6
 	# The first device ever made in a network namespace gets index 2. If both ends have the same
 	# index, the kernel takes a second to notice that they are up.
 	[[ $1 =~ $'\n'([2-9]|[1-9][0-9]+): ]] || index='index 3 '
 	batch '' "netns add $env" \
-		"link add dev $env ${index}address $out_mac $one type veth peer name veth0 netns $env address $in_mac $one" \
+		"link add dev $env $index$is ${mac}1 type veth peer name veth0 netns $env $is ${mac}2" \
 		"link set dev $env alias xdp-lab:$env"
+	for id in ${ids#0}; do
+		batch '' "link add link $env name $env.$id type vlan id $id"
+		batch "$env" "link add link veth0 name veth0.$id type vlan id $id"
+	done
 	{ echo 0 >"$off"; } 2>/dev/null || :
 	if [ ! -e "$off" ] || [ "$(<"$off")" != 0 ]; then
-		ipv6=0
-		echo ipv6=0 >>"$run/env/$env"
+		write_state "$num" 0 1 "$vlan" 0
 		echo "IPv6 is off on this machine and cannot be switched on for '$env': it gets IPv4."
 	fi
-	addresses
 }
 
-make_vlans() {
-	local id
-	for id in 1 2; do
-		if batch '' "link add link $env name $env.$id type vlan id $id"; then
-			batch "$env" "link add link veth0 name veth0.$id type vlan id $id" && continue
-		fi
-		die 'this kernel cannot make VLAN devices: it lacks 8021q (try: modprobe 8021q).' \
-			'Without --vlan everything works but what is about VLANs.'
-	done
-}
-
-tune() { # DEVICE [PREFIX...]: silence it and switch offloads off; PREFIX does it inside
+tune() { # DEVICE [PREFIX...]: silence it and its VLANs, switch offloads off; PREFIX does it inside
 	local dev=$1
 	shift
 	# shellcheck disable=SC2086 # a list
@@ -255,44 +238,41 @@ tune() { # DEVICE [PREFIX...]: silence it and switch offloads off; PREFIX does i
 	show "$@" ethtool -K "$dev" "$offloads"
 	# shellcheck disable=SC2016 # sh expands it
 	"$@" sh -c '
-		for key in $2; do echo 0 >/proc/sys/net/ipv6/conf/$1/$key; done
-		! command -v ethtool || exec ethtool -K "$1" $3' sh "$dev" "$quiet" "$offloads" &>/dev/null ||
+		cd /proc/sys/net/ipv6/conf && for key in $2; do
+			for id in $4; do
+				echo 0 >"$1${id#.0}/$key"
+			done
+		done
+		! command -v ethtool || exec ethtool -K "$1" $3' \
+		sh "$dev" "$quiet" "$offloads" ".${ids// / .}" &>/dev/null ||
 		echo "Note: ethtool could not switch off all offloads of $dev." >&2
 }
 
-end() { # END DEVICE OTHER-MAC PREFIX6 PREFIX4: ip commands for one end (1 is outside, 2 inside)
-	local other=$((3 - $1))
-	[ "$ipv6" = 0 ] || echo "address add dev $2 $4::$1/64 nodad"
-	[ "$v4" = 0 ] || echo "address add dev $2 $5.$1/24"
-	echo "link set dev $2 up"
-	[ "$ipv6" = 0 ] || echo "neighbour add $4::$other lladdr $3 dev $2 nud permanent"
-	[ "$v4" = 0 ] || echo "neighbour add $5.$other lladdr $3 dev $2 nud permanent"
-}
-
-ends() { # END DEVICE OTHER-MAC: the same for a device and its VLANs
-	local id
-	end "$@" "fc00:dead:cafe:$num" "10.11.$num"
-	[ "$vlan" = 1 ] || return 0
-	for id in 1 2; do
-		end "$1" "$2.$id" "$3" "fc00:dead:cafe:$((id * 1000 + num))" "10.$((11 + id)).$num"
+raise() { # NETNS END DEVICE [COMMAND...]: after these, one end (1 outside, 2 inside) and its VLANs
+	local id dev six four other=$((3 - $2)) todo=("${@:4}")
+	for id in $ids; do
+		dev=$3.$id six=fc00:dead:cafe:$((id * 1000 + num)):: four=10.$((11 + id)).$num.
+		dev=${dev%.0}
+		[ "$ipv6" = 0 ] || todo+=("address add dev $dev $six$2/64 nodad")
+		[ "$ipv4" = 0 ] || todo+=("address add dev $dev $four$2/24")
+		todo+=("link set dev $dev up")
+		[ "$ipv6" = 0 ] || todo+=("neighbour add $six$other lladdr $mac$other dev $dev nud permanent")
+		[ "$ipv4" = 0 ] || todo+=("neighbour add $four$other lladdr $mac$other dev $dev nud permanent")
 	done
+	batch "$1" "${todo[@]}"
 }
 
-make_env() { # WHAT-IP-SHOWS LEGACY VLAN: an environment $env that nothing stands in the way of
-	local lines
-	choose_number "$1" "$2"
-	legacy=$2 vlan=$3 ipv6=1 ready=0
-	addresses
-	making=$env # from here on an interrupt removes it
-	printf 'num=%s\nlegacy=%s\nvlan=%s\n' "$num" "$legacy" "$vlan" >"$run/env/$env"
+make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way of
+	local ids=${given[--vlan]:+0 1 2}
+	ids=${ids:-0} # of its VLANs; 0 is what comes without a tag
+	choose_number "$1"
+	making=1 # from here on whatever ends this script removes it
+	write_state "$num" 1 "${given[--legacy-ip]:-0}" "${given[--vlan]:-0}" 0
 	make_pair "$1"
-	[ "$vlan" = 0 ] || make_vlans
 	tune veth0 nsenter "--net=/run/netns/$env"
 	tune "$env"
-	mapfile -t lines < <(ends 2 veth0 "$out_mac")
-	batch "$env" "link set dev lo up alias xdp-lab:$env" "${lines[@]}"
-	mapfile -t lines < <(ends 1 "$env" "$in_mac")
-	batch '' "${lines[@]}"
-	echo ready=1 >>"$run/env/$env"
+	raise "$env" 2 veth0 "link set dev lo up alias xdp-lab:$env"
+	raise '' 1 "$env"
+	write_state "$num" "$ipv6" "$ipv4" "$vlan" 1
 	echo "$env" >"$run/current"
 }
