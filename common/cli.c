@@ -513,6 +513,13 @@ static void fill_defaults(const struct cli_program *program, struct cli_args *ar
 		args->progname = program->progname;
 }
 
+static unsigned int offered; /* the groups of options that the program has */
+
+bool cli_offers(unsigned int group)
+{
+	return offered & group;
+}
+
 bool cli_parse(const struct cli_program *program, int argc, char **argv, struct cli_args *args)
 {
 	struct cursor at = { .program = program, .args = args, .next = argv + (argc > 0) };
@@ -522,6 +529,7 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 	setlinebuf(stdout); /* a pipe sees each line when it is written */
 	signal(SIGPIPE, SIG_IGN); /* and if nobody reads it, what was begun is finished */
 	pr_names.self = argc > 0 ? argv[0] : "xdp-lab";
+	offered = program->options;
 	pr_keep_library_messages();
 	if (take_words(&at) || check_together(program, args))
 		return false;

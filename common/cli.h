@@ -81,6 +81,9 @@ struct cli_args {
  */
 bool cli_parse(const struct cli_program *program, int argc, char **argv, struct cli_args *args);
 
+/* Has the program, since cli_parse(), the options of this group (CLI_…)? */
+bool cli_offers(unsigned int group);
+
 /* A command line that is wrong, found later than by cli_parse(): says so, sets args->status. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(struct cli_args *args, const char *fmt,
 							  ...);

@@ -14,6 +14,7 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
+#include "cli.h"
 #include "lab_dev.h"
 #include "pr.h"
 
@@ -259,7 +260,10 @@ int lab_check_route(const char *dev, int ifindex)
 				      "and a program that drops packets there cuts you off.",
 				      found.text),
 			      pr_text("try it in a network made for it: testenv/testenv.sh setup\n"
-				      "or for a while, after which the kernel detaches: --for 30\n"
-				      "or, if you are sure: --force"),
+				      "%sor, if you are sure: --force",
+				      cli_offers(CLI_ATTACH) ?
+					      "or for a while, after which the kernel detaches: "
+					      "--for 30\n" :
+					      ""),
 			      "not attaching to %s, for your safety", dev);
 }

@@ -439,6 +439,15 @@ guarded() { # WHY DEV: attaching there is refused with WHY; --force and --for go
 	works 'Success: Loading' -- ./xdp_pass_user --dev left
 }
 
+@test "guard: a program that has no --for does not speak of it" {
+	ip route add default dev left
+	harmless=$LAB_TREE/basic02-prog-by-name/harmless_user
+	refused 1 'not attaching to left, for your safety' 'testenv.sh setup' '--force' \
+		-- "$harmless" --dev left
+	[[ $stderr != *--for\ * ]]
+	refused 2 'there is no option --for' -- "$harmless" --dev left --for 30
+}
+
 @test "guard: lo is never guarded" {
 	ip route add default dev lo
 	works 'Success: Loading' -- ./xdp_pass_user --dev lo
