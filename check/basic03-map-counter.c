@@ -575,5 +575,6 @@ static void check_percpu(void)
 	check_sum();
 }
 
-LESSON("basic03-map-counter", { "bytes", check_bytes }, { "verdicts", check_verdicts },
-       { "vanishing", check_vanishing }, { "percpu", check_percpu });
+LESSON_WITH_ALONE("basic03-map-counter", "vanishing", { "bytes", check_bytes },
+		  { "verdicts", check_verdicts }, { "vanishing", check_vanishing },
+		  { "percpu", check_percpu });

@@ -36,12 +36,14 @@ struct exercise {
 struct lesson {
 	const char *dir;
 	const struct exercise *exercises; /* in their order; the last has no name */
+	const char *alone; /* the one that takes all CPUs; the others may run side by side */
 };
 
 /* LESSON("basic03-map-counter", { "bytes", check_bytes }, …); once a file, at its end. */
-#define LESSON(directory, ...)                                                      \
+#define LESSON(directory, ...) LESSON_WITH_ALONE(directory, NULL, __VA_ARGS__)
+#define LESSON_WITH_ALONE(directory, alone, ...)                                    \
 	static const struct exercise exercises[] = { __VA_ARGS__, { NULL, NULL } }; \
-	static const struct lesson lesson = { directory, exercises };               \
+	static const struct lesson lesson = { directory, exercises, alone };        \
 	static const struct lesson *const listed __attribute__((used, section("lessons"))) = &lesson
 
 /* ---- The verdict ---- */

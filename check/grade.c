@@ -8,14 +8,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "grade.h"
@@ -27,12 +24,10 @@ char tree[4096];
 
 extern const struct lesson *const __start_lessons[], *const __stop_lessons[];
 
-#define CHECK_SECONDS 60 /* a check that takes longer is broken, or the machine hangs */
-#define MAX_PROCESSES 150
-
 static const char usage[] =
 	"usage: tar -c LESSON | grade LESSON [EXERCISE] [--all] [--seed HEX] [--json | --tap]\n"
 	"                             [--time] [--built-in SECONDS] [--summary] [--noise]\n"
+	"                             [--one-by-one]\n"
 	"       grade --list\n"
 	"Type ./lab check instead, which does the rest.\n";
 
@@ -126,6 +121,7 @@ static void read_command_line(int argc, char **argv)
 		{ "time", no_argument, &wanted.time, 1 },
 		{ "summary", no_argument, &wanted.summary, 1 },
 		{ "noise", no_argument, &wanted.noise, 1 },
+		{ "one-by-one", no_argument, &wanted.one_by_one, 1 },
 		{ "json", no_argument, &wanted.format, AS_JSON },
 		{ "tap", no_argument, &wanted.format, AS_TAP },
 		{ "seed", required_argument, NULL, SEED },
@@ -159,88 +155,6 @@ static void find_tree(void)
 	tree[len] = '\0';
 	for (int up = 0; up < 2; up++)
 		*strrchr(tree, '/') = '\0';
-}
-
-/* However busy the machine is made, this process gets to look after it; its children do not. */
-static void go_first(void)
-{
-	const struct sched_param param = { .sched_priority = 1 };
-
-	sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param);
-}
-
-/* Waits for the check, and looks after those that fork without end. */
-static void wait_for(pid_t check, struct outcome *outcome)
-{
-	const struct timespec beat = { .tv_nsec = 2 * 1000 * 1000 };
-	double deadline = seconds() + CHECK_SECONDS;
-	sigset_t child;
-	pid_t pid;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	for (;;) {
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-			if (pid == check)
-				return;
-		}
-		if (seconds() > deadline)
-			return;
-		if (count_processes() > MAX_PROCESSES) {
-			outcome->too_many = true;
-			return;
-		}
-		sigtimedwait(&child, NULL, &beat);
-	}
-}
-
-static void run_check(const struct exercise *exercise, struct outcome *outcome)
-{
-	double begin = seconds();
-	pid_t pid;
-
-	pid = fork();
-	if (pid < 0)
-		give_up(errno, "cannot start a process");
-	if (!pid)
-		judge(exercise, outcome);
-	wait_for(pid, outcome);
-	sweep();
-	outcome->seconds = seconds() - begin;
-	if (outcome->too_many) {
-		outcome->result = NOT_YET;
-		snprintf(outcome->came, sizeof(outcome->came),
-			 "your program started more than %d processes; they were ended",
-			 MAX_PROCESSES);
-	} else if (outcome->result == NOT_RUN) {
-		outcome->result = CANNOT_TELL;
-		snprintf(outcome->came, sizeof(outcome->came),
-			 "the check itself did not come to an end: a fault of the lab's");
-		snprintf(outcome->cure, sizeof(outcome->cure), "try again; then report it");
-	}
-}
-
-/* Process 1 of the world: all checks that were asked for, one after the other. */
-static int run_checks(void)
-{
-	const struct exercise *exercises = wanted.lesson->exercises;
-	bool failed = false, unknown = false;
-	double begin = seconds();
-
-	go_first();
-	report_begin();
-	for (unsigned int n = 0; exercises[n].name; n++) {
-		bool asked = !wanted.exercise || !strcmp(exercises[n].name, wanted.exercise);
-
-		if (asked && (!failed || wanted.all))
-			run_check(&exercises[n], &outcomes[n]);
-		if (asked)
-			report(n + 1, &exercises[n], &outcomes[n]);
-		failed |= outcomes[n].result == NOT_YET;
-		unknown |= outcomes[n].result == CANNOT_TELL;
-	}
-	report_end(seconds() - begin);
-	return failed ? 1 : unknown ? 3 : 0;
 }
 
 int main(int argc, char **argv)

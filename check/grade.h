@@ -46,6 +46,7 @@ struct wanted {
 	unsigned int seed;
 	int format; /* AS_… */
 	int time, summary, noise; /* what else to print, or to do */
+	int one_by_one; /* no checks side by side */
 	double built_in; /* seconds that the build took; negative: not told */
 };
 
@@ -62,11 +63,13 @@ void seed_chance(unsigned int seed, const char *name);
 
 /* world.c: runs work() as process 1 of a world of its own; its exit status */
 int in_a_world(int (*work)(void));
-/* A fresh network, /sys, /run and bpffs, for this process and its children. */
-void enter_fresh_network(void);
+/* A fresh network, /proc, /sys, /run, /tmp and bpffs, for this process and its children. */
+void enter_fresh_world(void);
 
-/* learner.c: kills whatever the learner's programs have left, and reaps it */
-void sweep(void);
+/* turns.c: process 1 of the world: all checks that were asked for; the grader's exit status */
+int run_checks(void);
+
+/* learner.c */
 unsigned int count_processes(void);
 
 /* frames.c: the last four bytes of each frame of ours */

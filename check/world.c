@@ -108,9 +108,6 @@ static void furnish(void)
 	mount_fresh("proc", "/proc", NULL);
 	make_dev();
 	mount_fresh("tmpfs", "/tmp", "mode=1777,size=64m");
-	mount_fresh("tmpfs", "/run", "mode=755,size=16m");
-	mkdir("/run/netns", 0755);
-	mkdir("/run/xdp-lab", 0755);
 	unpack_tree();
 	close_stdin();
 	sigemptyset(&child);
@@ -118,15 +115,30 @@ static void furnish(void)
 	sigprocmask(SIG_BLOCK, &child, NULL); /* waited for, see wait_for() */
 }
 
-void enter_fresh_network(void)
+/* A /tmp of its own; the tree may lie there, and stays where it is. */
+static void make_tmp(void)
+{
+	int fd = open(tree, O_PATH | O_CLOEXEC);
+
+	mount_fresh("tmpfs", "/tmp", "mode=1777,size=64m");
+	make_path(tree);
+	if (fd < 0 || mount(text("/proc/self/fd/%d", fd), tree, NULL, MS_BIND, NULL))
+		give_up(errno, "cannot keep the tree");
+	close(fd);
+}
+
+void enter_fresh_world(void)
 {
 	static const char off[] = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
 	int fd;
 
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC))
 		give_up(errno, "cannot make a network namespace");
-	mount_fresh("tmpfs", "/run/netns", "mode=755,size=1m");
-	mount_fresh("tmpfs", "/run/xdp-lab", "mode=755,size=1m");
+	mount_fresh("proc", "/proc", NULL);
+	make_tmp();
+	mount_fresh("tmpfs", "/run", "mode=755,size=16m");
+	mkdir("/run/netns", 0755);
+	mkdir("/run/xdp-lab", 0755);
 	mount_fresh("sysfs", "/sys", NULL);
 	mount_fresh("bpf", "/sys/fs/bpf", "mode=700");
 	/* Where there is none, watch_event() says so. */
