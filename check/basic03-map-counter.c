@@ -49,7 +49,7 @@ static bool shows(const char *line, struct range range)
 /* Starts the reader, which attaches the program; returns once it has. */
 static struct run *start_reader(struct map **map)
 {
-	struct run *reader = start(READER, "--dev", wire.dev, PROGRAM, "--interval", "0.05");
+	struct run *reader = start(READER, "--dev", wire.dev, PROGRAM, "--interval", "0.02");
 
 	wait_for_program(reader);
 	*map = map_in_use(MAP);

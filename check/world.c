@@ -115,12 +115,15 @@ static void furnish(void)
 	sigprocmask(SIG_BLOCK, &child, NULL); /* waited for, see wait_for() */
 }
 
-/* A /tmp of its own; the tree may lie there, and stays where it is. */
+/* Fresh /tmp and /run. The tree may lie in one of them, and stays where it is. */
 static void make_tmp(void)
 {
 	int fd = open(tree, O_PATH | O_CLOEXEC);
 
 	mount_fresh("tmpfs", "/tmp", "mode=1777,size=64m");
+	mount_fresh("tmpfs", "/run", "mode=755,size=16m");
+	mkdir("/run/netns", 0755);
+	mkdir("/run/xdp-lab", 0755);
 	make_path(tree);
 	if (fd < 0 || mount(text("/proc/self/fd/%d", fd), tree, NULL, MS_BIND, NULL))
 		give_up(errno, "cannot keep the tree");
@@ -136,9 +139,6 @@ void enter_fresh_world(void)
 		give_up(errno, "cannot make a network namespace");
 	mount_fresh("proc", "/proc", NULL);
 	make_tmp();
-	mount_fresh("tmpfs", "/run", "mode=755,size=16m");
-	mkdir("/run/netns", 0755);
-	mkdir("/run/xdp-lab", 0755);
 	mount_fresh("sysfs", "/sys", NULL);
 	mount_fresh("bpf", "/sys/fs/bpf", "mode=700");
 	/* Where there is none, watch_event() says so. */
@@ -157,6 +157,7 @@ static int be_process_1(int alive[2], int (*work)(void))
 	char byte;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid(); /* Ctrl-C ends the one that waits for us, and thereby all of us at once */
 	close(alive[1]);
 	if (read(alive[0], &byte, 1) != 1)
 		return 3; /* it was dead before we asked to be told */

@@ -135,6 +135,39 @@ judged() {
 		show_run 'what follows a failure should not have run'
 }
 
+@test "side by side or one by one: the same words, whatever ends first" {
+	local how side_by_side
+	same() { sed 's/"seconds":[0-9.]*//; s/0xffff[0-9a-f]*//g' <<<"$output"; } # the kernel's own
+	for how in '' '--all --json' '--all --tap'; do
+		# shellcheck disable=SC2086 # words
+		run grade --seed 51f3 --summary $how
+		side_by_side=$(same)
+		# shellcheck disable=SC2086
+		run grade --seed 51f3 --summary --one-by-one $how
+		[ "$side_by_side" = "$(same)" ] ||
+			show_run "side by side it was: $side_by_side"
+	done
+}
+
+@test "Ctrl-C: no more words, and nothing is left" {
+	local out=$BATS_TEST_TMPDIR/out said n pid
+	is_gone() { ! pgrep -f "$GRADER/check/grade"; }
+	tar -cf "$BATS_TEST_TMPDIR/tree.tar" -C "$GRADER" odd-programs
+	for n in 1 2 3; do
+		setsid env --default-signal=INT "$GRADER/check/grade" odd-programs --all \
+			<"$BATS_TEST_TMPDIR/tree.tar" >"$out" 2>&1 &
+		pid=$!
+		sleep "0.$n"
+		said=$(cat "$out")
+		kill -INT -- -$pid
+		wait $pid || :
+		poll is_gone
+		[[ $(cat "$out") == "$said"* && $(cat "$out") != *'did not come to an end'* ]] ||
+			show_run "$(cat "$out")"
+	done
+	[ -z "$(ip -o link show type veth)" ]
+}
+
 @test "JSON: an object a line, which jq reads" {
 	run grade refused --json
 	[ "$status" -eq 1 ]
@@ -159,7 +192,7 @@ judged() {
 }
 
 @test "killed at twenty moments, it leaves no process, device, pin or program" {
-	local moment pid before
+	local moment what pid before
 	things() {
 		ls -A /run/netns /sys/fs/bpf
 		ip -br link
@@ -171,7 +204,9 @@ judged() {
 	before=$(things)
 	tar -cf "$BATS_TEST_TMPDIR/tree.tar" -C "$GRADER" odd-programs
 	for moment in {10..29}; do
-		"$GRADER/check/grade" odd-programs wire --seed "dead$moment" \
+		what=wire
+		[ $((moment % 2)) -eq 0 ] || what=--all
+		"$GRADER/check/grade" odd-programs $what --seed "dead$moment" \
 			<"$BATS_TEST_TMPDIR/tree.tar" >/dev/null &
 		pid=$!
 		sleep "0.0$((RANDOM % 90 + 10))"

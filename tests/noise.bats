@@ -35,28 +35,28 @@ undone() { # LESSON NAME
 	grep -qs "^Undoes:.*\b$2\b" "$1"/solution/*.patch
 }
 
-# all_pass [ARG...]: every exercise of every lesson, with the grader's arguments
+# all_pass [ARG...]: every exercise of every lesson, those of one side by side, with the grader's
+# arguments
 all_pass() {
-	local lesson name said rc bad=0 count=0
+	local lesson one said bad=0 count=0
 	cd "$COPY" || return
 	for lesson in *[0-9][0-9]-*; do
-		for name in $(answers "$lesson"); do
-			! undone "$lesson" "$name" || continue
-			rc=0
-			said=$(tar -cf - "$lesson" headers | ${with_cpu[@]+"${with_cpu[@]}"} \
-				check/grade "$lesson" "$name" "$@") || rc=$?
+		said=$(tar -cf - "$lesson" headers | ${with_cpu[@]+"${with_cpu[@]}"} \
+			check/grade "$lesson" --all --summary "$@") || :
+		for one in $(sed -n 's/^summary\t[^\t]*//p' <<<"$said"); do
 			count=$((count + 1))
-			case $rc in
-			0) ;;
-			3) echo "# cannot tell: $lesson $name" >&3 ;;
+			case $one in
+			*=passed) ;;
+			*=lab) echo "# cannot tell: $lesson ${one%=*}" >&3 ;;
 			*)
-				printf '%s\n' "$said" >&2
+				! undone "$lesson" "${one%=*}" || continue
+				printf '%s\n' "$one" "$said" >&2
 				bad=1
 				;;
 			esac
 		done
 	done
-	[ "$count" -gt 0 ] && [ $bad -eq 0 ]
+	[ "$count" -gt 20 ] && [ $bad -eq 0 ]
 }
 
 @test "with noise on the wire" {

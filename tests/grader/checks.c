@@ -137,7 +137,7 @@ static void check_chance(void)
 	not_yet("nothing: %u", rnd(0, 1000000));
 }
 
-LESSON("odd-programs", { "nothing", check_nothing }, { "hang", check_hang },
+LESSON_WITH_ALONE("odd-programs", "alone", { "nothing", check_nothing }, { "hang", check_hang },
        { "stubborn", check_stubborn }, { "crash", check_crash }, { "forks", check_forks },
        { "flood", check_flood }, { "vandal", check_vandal }, { "escape", check_escape },
        { "daemon", check_daemon }, { "alone", check_alone }, { "missing", check_missing },
