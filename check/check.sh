@@ -169,18 +169,21 @@ hand_over() { # LESSON
 }
 
 grade() { # LESSON ARG...
-	hand_over "$1" | as_root "$here/check/grade" "$@" --summary --built-in "$built_in" 9<&-
+	hand_over "$1" | as_root "$here/check/grade" "$@" --summary --built-in "$built_in" \
+		${LAB_IN_VM:+--one-by-one} ${LAB_PLACE:+--place "$LAB_PLACE"} 9<&-
 }
 
 # All lessons in one virtual machine: what was built here is what it sees.
 grade_in_vm() { # LESSON...
 	local arguments=(${exercise:+"$exercise"} "${options[@]}" --summary)
+	local place=${vm_options[*]}
 	flock -u 9
 	cd "$here"
 	# shellcheck disable=SC2016 # for the other shell
-	testenv/vm.sh ${vm_options[@]+"${vm_options[@]}"} -- bash -c 'n=$1 && shift
+	testenv/vm.sh ${vm_options[@]+"${vm_options[@]}"} -- bash -c 'export LAB_PLACE=$1 && n=$2
+		shift 2
 		for lesson in "${@:1:n}"; do ./lab check "$lesson" "${@:n+1}" || :; done' \
-		bash $# "$@" "${arguments[@]}" 9<&-
+		bash "${place:---vm}" $# "$@" "${arguments[@]}" 9<&-
 }
 
 # Passes on what the grader says, line by line, but for the line that says what came of a lesson:
@@ -219,11 +222,26 @@ record() { # SUMMARY: what came of a lesson, and keeps what has passed
 			;;
 		esac
 	done
+	record_untold "${words[@]:1}"
 	[ -n "$news" ] || return 0
 	# shellcheck disable=SC2016 # for the other shell
 	as_owner sh -c '{ [ ! -f "$1" ] || cat "$1"; } >"$1.new" && printf %s "$2" >>"$1.new" &&
 		mv "$1.new" "$1"' sh "$state/progress" "$news" 2>/dev/null ||
 		echo 'lab: what has passed could not be kept in .lab/progress: is the disk full?' >&2
+}
+
+# Keeps what this machine could not judge, and forgets what it now could.
+record_untold() { # LESSON NAME=RESULT...
+	local name old='' new
+	[ ! -r "$state/untold" ] || old=$(cat "$state/untold")
+	new=$old
+	for name in "${@:2}"; do
+		case ${name#*=} in -) continue ;; esac
+		new=$(grep -v "^$1/${name%=*} " <<<"$new" || :)
+		[ "${name#*=}" != lab ] || new+=${new:+$'\n'}"$1/${name%=*} $(uname -r)"
+	done
+	[ "$new" = "$old" ] ||
+		printf '%s\n' "$new" | as_owner tee "$state/untold" >/dev/null 2>&1 || :
 }
 
 # Runs what grades these lessons; those of which it says nothing cannot be told.
@@ -275,14 +293,14 @@ choose_place() {
 	vm=1
 }
 
-# After a pass, for people: where to go from here.
+# For people: where to go from here.
 say_next() {
 	local lesson name
 	[ -z "$format$summary" ] || return 0
 	if read -r lesson name < <(lessons | next_exercise); then
 		echo "Next: $lesson, exercise $(number_of "$lesson" "$name"), $name. What to read and edit: $self"
 	else
-		echo 'That was the last: all exercises have passed.'
+		echo "That was the last. $(say_none_left)"
 	fi
 }
 
@@ -291,7 +309,8 @@ read_arguments "$@"
 [ ${#words[@]} -lt 2 ] || exercise=$(exercise_of "$lesson" "${words[1]}")
 [ -z "$lesson" ] || [ -n "$(exercises "$lesson")" ] || exercise_of "$lesson" ''
 todo=$(chosen) || {
-	echo "All exercises have passed. To check them again: $self check --all"
+	echo "$(say_none_left) To check them again: $self check --all"
+	[ -z "$(untold)" ] || exit 3
 	exit 0
 }
 need_state || exit 3
@@ -302,6 +321,9 @@ check_all $todo
 [ "$format" != --tap ] || echo "1..$tests"
 case " ${results[*]} " in
 *' 1 '*) exit 1 ;;
-*' 3 '*) exit 3 ;;
+*' 3 '*)
+	[ -z "$(untold)" ] || say_next
+	exit 3
+	;;
 esac
 say_next

@@ -35,7 +35,7 @@ choose() {
 	fi
 	next=$({ [ -z "$lesson" ] && lessons || echo "$lesson"; } | next_exercise) || {
 		[ -z "$lesson" ] || exercise_of "$lesson" '' >/dev/null
-		die 2 'all of its exercises have passed: name the one that you mean' "  $self list"
+		die 2 'nothing of it is left to do: name the exercise that you mean' "  $self list"
 	}
 	lesson=${next% *} exercise=${next#* }
 }

@@ -27,7 +27,7 @@ extern const struct lesson *const __start_lessons[], *const __stop_lessons[];
 static const char usage[] =
 	"usage: tar -c LESSON | grade LESSON [EXERCISE] [--all] [--seed HEX] [--json | --tap]\n"
 	"                             [--time] [--built-in SECONDS] [--summary] [--noise]\n"
-	"                             [--one-by-one]\n"
+	"                             [--one-by-one] [--place OPTIONS]\n"
 	"       grade --list\n"
 	"Type ./lab check instead, which does the rest.\n";
 
@@ -99,6 +99,7 @@ enum {
 	IS_FLAG,
 	SEED = 256,
 	BUILT_IN,
+	PLACE,
 	LIST
 };
 
@@ -108,6 +109,8 @@ static void take_option(int option)
 		wanted.seed = read_seed(optarg);
 	else if (option == BUILT_IN)
 		wanted.built_in = strtod(optarg, NULL);
+	else if (option == PLACE)
+		wanted.place = optarg;
 	else if (option == LIST)
 		list();
 	else if (option != IS_FLAG)
@@ -126,6 +129,7 @@ static void read_command_line(int argc, char **argv)
 		{ "tap", no_argument, &wanted.format, AS_TAP },
 		{ "seed", required_argument, NULL, SEED },
 		{ "built-in", required_argument, NULL, BUILT_IN },
+		{ "place", required_argument, NULL, PLACE },
 		{ "list", no_argument, NULL, LIST },
 		{},
 	};

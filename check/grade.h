@@ -47,6 +47,7 @@ struct wanted {
 	int format; /* AS_… */
 	int time, summary, noise; /* what else to print, or to do */
 	int one_by_one; /* no checks side by side */
+	const char *place; /* what lab check was told of where to run: "--vm"; or NULL */
 	double built_in; /* seconds that the build took; negative: not told */
 };
 

@@ -45,7 +45,8 @@ static const char *title(unsigned int number, const struct exercise *exercise)
 
 static const char *again(const struct exercise *exercise)
 {
-	return text("./lab check %s %s --seed %04x", short_name(), exercise->name, wanted.seed);
+	return text("./lab check %s %s --seed %04x%s%s", short_name(), exercise->name, wanted.seed,
+		    wanted.place ? " " : "", wanted.place ?: "");
 }
 
 static const char *idea(const struct exercise *exercise)

@@ -165,15 +165,43 @@ has_passed() { # LESSON EXERCISE
 	[ -r "$state/progress" ] && grep -q "^$1/$2 passed" "$state/progress"
 }
 
-# Of the lessons on stdin: the first exercise that has not passed, as "LESSON EXERCISE".
+# What could not be judged with this kernel: a line for each, "LESSON/EXERCISE KERNEL". It does not
+# count as passed, and nobody is kept waiting for it.
+is_untold() { # LESSON EXERCISE
+	[ -s "$state/untold" ] && grep -Fxq "$1/$2 $(uname -r)" "$state/untold" && ! has_passed "$@"
+}
+
+untold() { # all of them, as people type them, one a line
+	local lesson one
+	[ -s "$state/untold" ] || return 0
+	for lesson in $(lessons); do
+		for one in $(exercises "$lesson"); do
+			! is_untold "$lesson" "$one" || echo "$(short "$lesson") $one"
+		done
+	done
+}
+
+# Of the lessons on stdin: the first exercise that is still to be done, as "LESSON EXERCISE".
 next_exercise() {
 	local lesson one
 	while read -r lesson; do
 		for one in $(exercises "$lesson"); do
-			has_passed "$lesson" "$one" || { echo "$lesson $one" && return; }
+			has_passed "$lesson" "$one" || is_untold "$lesson" "$one" ||
+				{ echo "$lesson $one" && return; }
 		done
 	done
 	return 1
+}
+
+# There is none: have all passed?
+say_none_left() {
+	local left
+	left=$(untold)
+	if [ -z "$left" ]; then
+		echo 'All exercises have passed.'
+	else
+		echo "All exercises that this machine can judge have passed. Not judged: ${left//$'\n'/, }."
+	fi
 }
 
 # ---- The person's own directory

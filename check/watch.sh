@@ -28,7 +28,7 @@ choose_lesson() {
 		lesson=$named
 	else
 		lesson=$(lessons | next_exercise) || {
-			echo "All exercises have passed. To check a lesson again and again: $self watch LESSON"
+			echo "$(say_none_left) To check a lesson again and again: $self watch LESSON"
 			exit 0
 		}
 		lesson=${lesson%% *}
@@ -73,9 +73,11 @@ heard() {
 }
 
 check() {
+	local status=0
 	seen=$(look)
 	printf '\n---- %s ---- %s\n' "$(date +%T)" "$lesson"
-	if "$here/check/check.sh" "$lesson" && [ -z "$named" ]; then
+	"$here/check/check.sh" "$lesson" || status=$?
+	if [ "$status" -ne 1 ] && [ -z "$named" ]; then # 3: there may be nothing left to judge
 		choose_lesson
 		seen=$(look)
 		listen
@@ -91,7 +93,7 @@ say_waiting() {
 hint() {
 	local next
 	next=$(echo "$lesson" | next_exercise) || {
-		echo "All of $lesson has passed."
+		echo "Nothing of $lesson is left to do."
 		return
 	}
 	printf '\n'

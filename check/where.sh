@@ -32,12 +32,22 @@ list() {
 		for one in $(exercises "$lesson"); do
 			n=$((n + 1)) word=-
 			! has_passed "$lesson" "$one" || word=passed
+			! is_untold "$lesson" "$one" || word='?'
 			printf '  %-7s %d %-12s %s\n' $word $n "$one" "$(title_of "$lesson" "$one")"
 		done
 	done
 	count
 	[ $all -eq 0 ] || printf '\n%d of %d exercises passed.' $passed $all
 	printf '\n'
+	say_untold
+}
+
+# What is left out, until somebody asks for it by its name.
+say_untold() {
+	local one
+	untold | while read -r one; do
+		echo "Left out, as this machine cannot judge it: $one. Why: $self check $one"
+	done
 }
 
 # The files in which the work is to be done carry a mark.
@@ -51,7 +61,7 @@ marked() { # LESSON NUMBER
 next() {
 	local lesson exercise n files line
 	read -r lesson exercise < <(lessons | next_exercise) || {
-		echo "All of them. Begin again with other numbers: $self check --all"
+		echo "$(say_none_left) Begin again with other numbers: $self check --all"
 		return
 	}
 	n=$(number_of "$lesson" "$exercise")
@@ -96,5 +106,6 @@ fi
 count
 printf 'xdp-lab: %d exercises, %d passed.\n' "$all" "$passed"
 [ "$all" -eq 0 ] || next
+say_untold
 machine
 printf 'All commands: %s help\n' "$self"

@@ -36,7 +36,7 @@ without_sudo() { # sets PATH
 	says 0 'passed bytes' 'passed mode' "Next: $two, exercise 1, mood" -- ./lab check
 	says 1 "$two" 'failed mood' -- ./lab check
 	answer $two 1
-	says 0 'all exercises have passed' -- ./lab check
+	says 0 'That was the last. All exercises have passed.' -- ./lab check
 	says 0 'All exercises have passed' './lab check --all' -- ./lab check
 	silent_about mood
 }
@@ -121,6 +121,25 @@ without_sudo() { # sets PATH
 	says 3 'lab bytes' -- ./lab check
 	[ ! -s .lab/progress ]
 	says 1 'lab bytes' 'failed mood' -- ./lab check --all
+}
+
+@test "what this machine cannot judge does not hold anybody up, and is never passed" {
+	answer $one 98
+	says 3 'lab bytes' 'passed mode' "Next: $two, exercise 1, mood" -- ./lab check one
+	says 0 '1 passed' "Next: $two, exercise 1" \
+		'Left out, as this machine cannot judge it: one01 bytes. Why: ./lab check one01 bytes' -- ./lab
+	says 0 '?       1 bytes' 'passed  2 mode' '1 of 3 exercises passed' 'Left out' -- ./lab list
+	answer $two 1
+	says 0 'All exercises that this machine can judge have passed. Not judged: one01 bytes.' -- ./lab check
+	says 3 'Not judged: one01 bytes.' -- ./lab check
+	says 0 'Not judged: one01 bytes.' -- ./lab
+	! grep -q bytes .lab/progress
+	sed -i 's/$/-older/' .lab/untold # with another kernel it is the next again
+	says 0 "Next: $one, exercise 1, bytes" -- ./lab
+	answer $one 2
+	says 0 'passed bytes' -- ./lab check one bytes
+	says 0 'All exercises have passed' -- ./lab
+	silent_about 'Left out'
 }
 
 @test "a grader that dies, or ends without a verdict: status 3, and nothing is kept" {
@@ -272,6 +291,10 @@ fake_vm() { # runs the command here, and notes what it was
 	answer $one 2
 	says 0 'passed mode' 'in a machine of its own' 'seed ab' -- ./lab check --vm one --kernel 6.1 --seed ab
 	[[ $(head -n 1 vm.log) == "$TREE: --kernel 6.1 -- "* ]]
+	says 0 'place --kernel 6.1' -- ./lab check --vm one --kernel 6.1
+	says 0 'place --vm' -- ./lab check --vm one
+	says 0 'passed mode' -- ./lab check one
+	silent_about place
 	silent_about 'bytes=passed'
 	grep -q "$one/mode passed" .lab/progress
 	[ "$(grep -c passed .lab/progress)" -eq 2 ]
