@@ -167,8 +167,8 @@ struct greeting {
 };
 
 /*
- * The next greeting whose number lies in this range, which comes within so many milliseconds; others
- * may run such programs, too.
+ * The next greeting whose number lies in this range, if it comes within so many milliseconds;
+ * others may run such programs, too.
  */
 static bool next_greeting(struct printk *printk, unsigned int ms, long long from, long long to,
 			  struct greeting *g)

@@ -31,9 +31,9 @@ list() {
 		n=0
 		for one in $(exercises "$lesson"); do
 			n=$((n + 1)) word=-
-			! has_passed "$lesson" "$one" || word=passed
 			! is_untold "$lesson" "$one" || word='?'
-			printf '  %-7s %d %-12s %s\n' $word $n "$one" "$(title_of "$lesson" "$one")"
+			! has_passed "$lesson" "$one" || word=passed
+			printf '  %-7s %d %-12s %s\n' "$word" $n "$one" "$(title_of "$lesson" "$one")"
 		done
 	done
 	count

@@ -149,9 +149,12 @@ judged() {
 	done
 }
 
+no_grader() {
+	! pgrep -f "$GRADER/check/grade"
+}
+
 @test "Ctrl-C: no more words, and nothing is left" {
 	local out=$BATS_TEST_TMPDIR/out said n pid
-	is_gone() { ! pgrep -f "$GRADER/check/grade"; }
 	tar -cf "$BATS_TEST_TMPDIR/tree.tar" -C "$GRADER" odd-programs
 	for n in 1 2 3; do
 		setsid env --default-signal=INT "$GRADER/check/grade" odd-programs --all \
@@ -161,7 +164,7 @@ judged() {
 		said=$(cat "$out")
 		kill -INT -- -$pid
 		wait $pid || :
-		poll is_gone
+		poll no_grader
 		[[ $(cat "$out") == "$said"* && $(cat "$out") != *'did not come to an end'* ]] ||
 			show_run "$(cat "$out")"
 	done
@@ -199,7 +202,7 @@ judged() {
 		wc -l </proc/self/mountinfo
 	}
 	is_gone() { # its programs are named after the seed
-		! pgrep -f "$GRADER/check/grade" && ! bpftool prog show | grep -q 'name lab_dead[0-9]'
+		no_grader && ! bpftool prog show | grep -q 'name lab_dead[0-9]'
 	}
 	before=$(things)
 	tar -cf "$BATS_TEST_TMPDIR/tree.tar" -C "$GRADER" odd-programs

@@ -133,7 +133,7 @@ without_sudo() { # sets PATH
 	says 0 'All exercises that this machine can judge have passed. Not judged: one01 bytes.' -- ./lab check
 	says 3 'Not judged: one01 bytes.' -- ./lab check
 	says 0 'Not judged: one01 bytes.' -- ./lab
-	! grep -q bytes .lab/progress
+	[ "$(grep -c bytes .lab/progress)" -eq 0 ]
 	sed -i 's/$/-older/' .lab/untold # with another kernel it is the next again
 	says 0 "Next: $one, exercise 1, bytes" -- ./lab
 	answer $one 2

@@ -43,7 +43,7 @@ all_pass() {
 	for lesson in *[0-9][0-9]-*; do
 		said=$(tar -cf - "$lesson" headers | ${with_cpu[@]+"${with_cpu[@]}"} \
 			check/grade "$lesson" --all --summary "$@") || :
-		for one in $(sed -n 's/^summary\t[^\t]*//p' <<<"$said"); do
+		while read -r one; do
 			count=$((count + 1))
 			case $one in
 			*=passed) ;;
@@ -54,7 +54,7 @@ all_pass() {
 				bad=1
 				;;
 			esac
-		done
+		done < <(sed -n 's/^summary\t[^\t]*\t//p' <<<"$said" | tr '\t' '\n')
 	done
 	[ "$count" -gt 20 ] && [ $bad -eq 0 ]
 }

@@ -138,9 +138,10 @@ static void check_chance(void)
 }
 
 LESSON_WITH_ALONE("odd-programs", "alone", { "nothing", check_nothing }, { "hang", check_hang },
-       { "stubborn", check_stubborn }, { "crash", check_crash }, { "forks", check_forks },
-       { "flood", check_flood }, { "vandal", check_vandal }, { "escape", check_escape },
-       { "daemon", check_daemon }, { "alone", check_alone }, { "missing", check_missing },
-       { "broken", check_broken }, { "cannot", check_cannot }, { "refused", check_refused },
-       { "unnamed", check_unnamed }, { "unbuilt", check_unbuilt }, { "wire", check_wire },
-       { "chance", check_chance });
+		  { "stubborn", check_stubborn }, { "crash", check_crash },
+		  { "forks", check_forks }, { "flood", check_flood }, { "vandal", check_vandal },
+		  { "escape", check_escape }, { "daemon", check_daemon }, { "alone", check_alone },
+		  { "missing", check_missing }, { "broken", check_broken },
+		  { "cannot", check_cannot }, { "refused", check_refused },
+		  { "unnamed", check_unnamed }, { "unbuilt", check_unbuilt },
+		  { "wire", check_wire }, { "chance", check_chance });
