@@ -302,10 +302,16 @@ list_attic() {
 cmd_undo() {
 	local entry
 	[ -z "$list" ] || { list_attic && return; }
-	[ ${#words[@]} -le 1 ] || die 2 'usage: lab undo [NUMBER | --list]'
+	[ ${#words[@]} -le 1 ] || die 2 'usage: lab undo [LESSON | NUMBER | --list]'
 	if [ ${#words[@]} -eq 0 ]; then
 		entry=$(entries | tail -n 1)
 		[ -n "$entry" ] || die 1 'there is nothing to undo: neither reset nor solution has replaced a file'
+	elif [[ ${words[0]} =~ ^[a-z][a-z0-9-]*/?$ ]]; then
+		lesson=$(lesson_of "${words[0]}")
+		entry=$(entries | grep -E "^[0-9]+-$lesson-[a-z]+$" | tail -n 1)
+		[ -n "$entry" ] ||
+			die 1 "there is nothing to undo: neither reset nor solution has replaced a file of $lesson" \
+				"  what there is: $self undo --list"
 	else
 		entry=$(entries | awk -v n="${words[0]%%-*}" -F- '$1 == n')
 		[ -n "$entry" ] ||

@@ -37,7 +37,7 @@ _lab() {
 		words=$("$lab" help "${COMP_WORDS[1]}" 2>/dev/null | grep -o -- '--[a-z-]*' | sort -u)
 		case ${COMP_WORDS[1]}:$word in
 		*:-*) ;;
-		check:* | hint:* | solution:* | watch:* | reset:*)
+		check:* | hint:* | solution:* | watch:* | reset:* | undo:*)
 			tree=$(dirname "$(readlink -f "$(type -P "$lab" || echo "$lab")")")
 			words=$(_lab_names "$tree")
 			;;

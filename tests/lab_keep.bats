@@ -101,6 +101,20 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'before reset' 'before undo' -- ./lab undo --list
 }
 
+@test "undo LESSON: the last that was replaced of this lesson, whatever came after it" {
+	echo 'int answer = 41;' >$one/answer.c
+	says 1 "nothing to undo" "of $one" './lab undo --list' -- ./lab undo one
+	says 0 -- ./lab reset one
+	echo 'int answer = 42;' >$two/answer.c
+	says 0 -- ./lab reset two
+	says 0 "$one is what it was before reset" -- ./lab undo one
+	grep -qx 'int answer = 41;' $one/answer.c
+	grep -q 'int answer = 0;' $two/answer.c
+	says 0 "$two is what it was before reset" -- ./lab undo $two/
+	grep -qx 'int answer = 42;' $two/answer.c
+	says 2 "there is no lesson 'three'" -- ./lab undo three
+}
+
 @test "nothing to reset and nothing to undo are said, and save nothing" {
 	says 1 'nothing to undo' -- ./lab undo
 	says 0 'Nothing has been replaced' -- ./lab undo --list
