@@ -28,7 +28,7 @@ ask() { # QUESTION: yes?
 }
 
 # The line on stdin whose first word is the fewest slips away: a letter more, less, changed, or two
-# swapped.
+# swapped. None if that is more than half of the word.
 nearest() { # WORD
 	awk -v word="$1" '
 		function min(a, b) { return a < b ? a : b }
@@ -45,7 +45,7 @@ nearest() { # WORD
 			return d[length(a), length(b)]
 		}
 		{ d = distance(word, $1); if (NR == 1 || d < best) { best = d; name = $1 } }
-		END { if (best <= 3) print name }'
+		END { if (best <= 3 && 2 * best <= length(word) + 1) print name }'
 }
 
 # ---- Who does what: root where the kernel or the package manager asks for it, the tree's owner else

@@ -2,46 +2,28 @@
 # shellcheck shell=bash
 # Completion of ./lab in bash:   . completions/lab.bash
 
-# The words that have no dash, from the second on: a command's lesson and exercise.
-_lab_plain_words() {
-	local word
-	for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
-		case $word in -*) ;; *) printf '%s\n' "$word" ;; esac
-	done
-}
-
-# The lessons, or the exercises of the one that stands there already.
-_lab_names() { # TREE
-	local -a typed
-	local one
-	mapfile -t typed < <(_lab_plain_words)
-	case ${#typed[@]} in
-	0)
-		for one in "$1"/*[0-9][0-9]-*/Makefile; do
-			basename "$(dirname "$one")"
-		done
-		;;
-	1)
-		for one in "$1/${typed[0]%%-*}"*/solution/[0-9]*-*.patch; do
-			[ ! -f "$one" ] || basename "$one" .patch | sed 's/^[0-9]*-//'
-		done
-		;;
-	esac
+# The lessons, or the exercises of the one that was typed.
+_lab_names() { # TREE [LESSON [EXERCISE]]
+	# shellcheck disable=SC1091 # it stands in the tree
+	(here=$1 && . "$1/check/shared.sh" && case $# in
+		1) lessons ;;
+		2) exercises "$(lesson_of "$2")" ;;
+	esac) 2>/dev/null
 }
 
 _lab() {
-	local word=${COMP_WORDS[COMP_CWORD]} lab=${COMP_WORDS[0]} words='' tree
+	local lab=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} help words typed tree
 	if [ "$COMP_CWORD" -eq 1 ] || [ "${COMP_WORDS[1]}" = help ]; then
 		words=$("$lab" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
 	else
-		words=$("$lab" help "${COMP_WORDS[1]}" 2>/dev/null | grep -o -- '--[a-z-]*' | sort -u)
-		case ${COMP_WORDS[1]}:$word in
-		*:-*) ;;
-		check:* | hint:* | solution:* | watch:* | reset:* | undo:*)
+		help=$("$lab" help "${COMP_WORDS[1]}" 2>/dev/null)
+		words=$(sed -n 's/^ *\(--[a-z-]*\).*/\1/p' <<<"$help")
+		if [[ $word != -* && ${help%%$'\n\n'*} == *LESSON* ]]; then
+			mapfile -t typed < <(printf '%s\n' "${COMP_WORDS[@]:2:COMP_CWORD-2}" |
+				sed '/^--\(seed\|kernel\)$/,+1d; /^-/d; /^$/d')
 			tree=$(dirname "$(readlink -f "$(type -P "$lab" || echo "$lab")")")
-			words=$(_lab_names "$tree")
-			;;
-		esac
+			words=$(_lab_names "$tree" ${typed[@]+"${typed[@]}"})
+		fi
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -1,172 +1,176 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# doctor.sh [--json]: asks this machine about everything that the lessons need.
+# doctor.sh [--json]: asks this machine about everything that the lessons need: questions.txt.
 # doctor.sh --lessons: says only which lessons it can run.
 #
 # It does not trust versions where it can try: it compiles a program, loads it and attaches it, in a
 # private world (see testenv/private.sh). The exit status is 0 if the lessons can run here.
 
 set -eu
-here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
-json='' brief=''
-case ${1-} in
---json) json=1 ;;
---lessons) brief=1 ;;
-esac
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-sep='' missing=()
-declare -A answers=()
-[ -z "$json" ] || printf '{"questions":['
+export LC_ALL=C
+# In memory, if that can be: a doctor is asked when a disk is full, too.
+tmp=${2-$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d || echo /nonexistent)}
 
-quoted() { # TEXT: as a JSON string
-	printf '"%s"' "$(printf '%s' "$1" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')"
+# ---- How to find out. What is said first goes with the answer; status 3 is neither yes nor no.
+
+is_kernel() { # LEAST
+	uname -r && printf '%s\n' "$1" "$(uname -r | sed 's/-.*//')" | sort -C -V
 }
 
-# One answer. WEIGHT: "must" if no lesson can run without it, "may" if they can.
-tell() { # KEY QUESTION yes|no|unknown DETAIL WEIGHT FIX
-	answers[$1]=$3
-	if [ "$3" != yes ] && [ "$5" = must ]; then missing+=("$2: $3"); fi
-	[ -z "$brief" ] || return 0
-	if [ -n "$json" ]; then
-		printf '%s{"key":"%s","question":%s,"status":"%s","detail":%s,"fix":%s}' "$sep" "$1" \
-			"$(quoted "$2")" "$3" "$(quoted "$4")" "$(quoted "$([ "$3" = yes ] || echo "$6")")"
-		sep=,
+was_tried_on() { # ARCHITECTURE...
+	uname -m && { [[ " $* " == *" $(uname -m) "* ]] || return 3; }
+}
+
+is_not_locked() {
+	grep -s . /sys/kernel/security/lockdown || echo none
+	! grep -qs '\[confidentiality\]' /sys/kernel/security/lockdown
+}
+
+has_root() {
+	case $root in false) id -un && false ;; *) echo "${root:-root}" ;; esac
+}
+
+cc() {
+	command "${CC:-cc}" "$@"
+}
+
+compiles_for_bpf() {
+	clang -O2 -g -target bpf -idirafter "/usr/include/$(cc -print-multiarch 2>/dev/null)" \
+		-c doctor/probe_kern.c -o "$tmp/probe_kern.o" && clang --version
+}
+
+has_library() { # NAME LEAST
+	pkg-config --modversion "$1" 2>/dev/null || echo 'not found'
+	pkg-config --atleast-version="$2" "$1"
+}
+
+is_mounted() { # TYPE DIRECTORY
+	echo "$2" && grep -q "^[^ ]* $2 $1 " /proc/mounts
+}
+
+makes_veth() {
+	ip link add doctor0 type veth peer name doctor1 && ip link set doctor0 up &&
+		ip link set doctor1 up && echo 'pairs can be made'
+}
+
+sets_ipv6() {
+	echo 0 >/proc/sys/net/ipv6/conf/doctor0/disable_ipv6 &&
+		ip address add fc00:dead:cafe:9999::1/64 dev doctor0 && echo 'addresses can be set'
+}
+
+compiles_probe() {
+	# shellcheck disable=SC2046 # flags are words
+	TMPDIR=$tmp cc -o "$tmp/probe" doctor/probe.c $(pkg-config --cflags --libs libxdp libbpf)
+}
+
+probe() { # QUESTION: see probe.c. In here, programs can be run in /run; elsewhere, not always
+	[ -x /run/probe ] || cp "$tmp"/probe* /run 2>/dev/null || cannot_tell
+	/run/probe "$1" /run/probe_kern.o doctor0
+}
+
+cannot_tell() { # whatever it was
+	echo 'could not be tried' && exit 3
+}
+
+# ---- Asking
+
+# Prints a line for each question of one place, with tabs between its key, the answer, its weight,
+# the question, why, and what to do.
+ask() { # here|inside [INSTEAD]
+	local key weight question place how cure why status
+	while read -r key weight question && read -r place how && read -r _ cure; do
+		[ "$place" = "$1" ] || continue
+		status=0
+		# shellcheck disable=SC2086 # a command is words
+		why=$(${2-} $how 2>&1 </dev/null) || status=$?
+		case $status:$place in
+		0:*) status=yes cure='' ;;
+		3:here) status=unknown ;;
+		3:inside) status=unknown cure='./lab setup, then ./lab doctor as root' ;;
+		*) status=no ;;
+		esac
+		! [[ $why =~ [^$'\n']*error:[^$'\n']* ]] || why=${BASH_REMATCH[0]}
+		why=${why%%$'\n'*} why=${why#"$0: line "*: } why=${why//[[:cntrl:]]/ }
+		printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$key" "$status" "$weight" "$question" "${why:-$how}" "$cure"
+	done < <(grep '^[^#]' doctor/questions.txt)
+}
+
+ask_all() {
+	root=''
+	[ "$(id -u)" -eq 0 ] || root=sudo
+	[ -z "$root" ] || sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; } || root=false
+	compiles_probe >/dev/null 2>&1 &
+	ask here
+	wait
+	$root testenv/private.sh doctor/doctor.sh --inside "$tmp" 2>/dev/null || ask inside cannot_tell
+}
+
+# ---- Telling
+
+# A line for each lesson: its name, and after tabs what blocks of its page need (needs=WHAT: the key
+# of a question, or a tool) and this machine has not.
+lessons() {
+	local page what
+	for page in *[0-9][0-9]-*/README.md; do
+		printf %s "${page%/*}"
+		for what in $(sed -n '/^ *```console/s/.* needs=\([^ ]*\).*/\1/p' "$page" | tr , '\n' |
+			grep -vx 'single\|jited' | sort -u); do
+			case $'\n'$answers in
+			*$'\n'"$what"$'\t'yes$'\t'*) continue ;;
+			*$'\n'"$what"$'\t'*) ;;
+			*) ! command -v "$what" >/dev/null || continue ;;
+			esac
+			printf '\t%s' "${what/#dispatcher/"libxdp's dispatcher"}"
+		done
+		echo
+	done
+}
+
+say_questions() {
+	awk -F '\t' '
+		{ printf "%-34s %-8s %s\n", $4, $2, $5 }
+		$6 != "" { printf "%-34s %-8s -> %s\n", "", "", $6 }' <<<"$answers"
+	echo
+}
+
+say_lessons() {
+	local name parts
+	if [ -n "$missing" ]; then
+		printf '%s\n' 'The lessons cannot run here yet. What they need:' "$missing"
 		return
 	fi
-	printf '%-34s %-8s %s\n' "$2" "$3" "$4"
-	[ "$3" = yes ] || printf '%-34s %-8s -> %s\n' '' '' "$6"
+	echo 'All lessons can run here.'
+	while IFS=$'\t' read -r name parts; do
+		[ -z "$parts" ] || printf '  %-22s without the parts on %s\n' "$name" "${parts//$'\t'/, }"
+	done < <(lessons)
 }
 
-try() { # COMMAND...: yes or no; what it said is in $tmp/said
-	"$@" >"$tmp/said" 2>&1 </dev/null && echo yes || echo no
+# All of it as one object in one line, in plain ASCII.
+say_json() {
+	local runs=true row='{"key":"\1","question":"\3","status":"\2","detail":"\4","fix":"\5"}'
+	[ -z "$missing" ] || runs=false
+	{
+		echo '{"questions":['
+		sed -E 's/["\\]/\\&/g; s/(.*)\t(.*)\t.*\t(.*)\t(.*)\t(.*)/'"$row"'/; $!s/$/,/' <<<"$answers"
+		printf '],"lessons_can_run":%s,"lessons":[' $runs
+		lessons | sed -E 's/["\\]/\\&/g
+			s/([^\t]*)\t?(.*)/{"name":"\1","runs":'$runs',"without":["\2"]}/
+			s/\t/","/g; s/\[""\]/[]/; $!s/$/,/'
+		echo ']}'
+	} | tr -cd ' -~'
+	echo
 }
 
-said() { # the last line of that, or WHAT
-	tail -n 1 "$tmp/said" 2>/dev/null | grep . || echo "$1"
-}
-
-at_least() { # VERSION LEAST
-	[ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
-}
-
-ask_kernel() {
-	local release arch lockdown=''
-	release=$(uname -r) arch=$(uname -m)
-	tell kernel 'kernel, 5.15 or newer' "$(at_least "${release%%-*}" 5.15 && echo yes || echo no)" \
-		"$release" must 'use a newer kernel, or a virtual machine with one: docs/kernels.md'
-	case $arch in
-	x86_64 | aarch64) tell arch architecture yes "$arch" may '' ;;
-	*) tell arch architecture unknown "$arch" may 'not tried on this one; it may well work' ;;
-	esac
-	[ ! -r /sys/kernel/security/lockdown ] || lockdown=$(</sys/kernel/security/lockdown)
-	case $lockdown in *'[confidentiality]'*)
-		tell lockdown 'kernel not locked down' no confidentiality must 'boot without lockdown' ;;
-	esac
-	tell btf "the kernel's own types (BTF)" "$(try test -r /sys/kernel/btf/vmlinux)" \
-		/sys/kernel/btf/vmlinux may 'the dispatcher needs it: a kernel with CONFIG_DEBUG_INFO_BTF=y; docs/kernels.md'
-}
-
-ask_root() {
-	if [ "$(id -u)" -eq 0 ]; then
-		root=() && tell root 'root, or sudo' yes root must ''
-	elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; }; }; then
-		root=(sudo) && tell root 'root, or sudo' yes sudo must ''
-	else
-		root=(false) && tell root 'root, or sudo' no "$(id -un)" must 'run it as root, or install sudo'
-	fi
-}
-
-ask_tools() {
-	local lib answer
-	answer=$(try "${CC:-cc}" --version)
-	tell cc 'C compiler' "$answer" "$(head -n 1 "$tmp/said")" must './lab setup'
-	# shellcheck disable=SC2046 # flags are words
-	answer=$(try clang -O2 -g -target bpf -idirafter "/usr/include/$(cc -print-multiarch 2>/dev/null)" \
-		-c "$here/doctor/probe_kern.c" -o "$tmp/probe_kern.o")
-	[ "$answer" = no ] || clang --version | head -n 1 >"$tmp/said"
-	tell clang 'clang compiles for BPF' "$answer" "$(said 'not found')" must './lab setup'
-	for lib in 'libbpf 1.0' 'libxdp 1.3'; do
-		answer=$(try pkg-config --atleast-version="${lib#* }" "${lib% *}")
-		tell "${lib% *}" "${lib% *}, ${lib#* } or newer" "$answer" \
-			"$(pkg-config --modversion "${lib% *}" 2>/dev/null || echo 'not found')" must './lab setup'
-	done
-	# shellcheck disable=SC2046
-	try cc -o "$tmp/probe" "$here/doctor/probe.c" \
-		$(pkg-config --cflags --libs libxdp libbpf 2>/dev/null) >/dev/null
-}
-
-# The answers of inside.sh, in the order in which people want to read them.
-ask_inside() {
-	local key question weight fix line
-	"${root[@]}" "$here/testenv/private.sh" sh "$here/doctor/inside.sh" "$tmp" >"$tmp/inside" 2>&1 || :
-	while IFS='|' read -r key question weight fix; do
-		line=$(grep "^$key \(yes\|no\) " "$tmp/inside") || {
-			line="$key unknown could not be tried"
-			fix='run ./lab doctor as root, with the compilers and libraries in place'
-		}
-		line=${line#* }
-		tell "$key" "$question" "${line%% *}" "${line#* }" "$weight" "$fix"
-	done <<-'END'
-		load|loads a BPF program|must|as root; in a container: start it with --privileged; or ./lab check --vm
-		bpffs|BPF file system|must|mount -t bpf bpf /sys/fs/bpf; the kernel needs CONFIG_BPF_SYSCALL=y
-		tracefs|tracefs|may|mount -t tracefs tracefs /sys/kernel/tracing
-		netns|network namespaces|must|the kernel needs CONFIG_NET_NS=y; a container --privileged
-		veth|veth devices|must|modprobe veth
-		native|native XDP|may|use skb mode, -S: slower, the same otherwise
-		generic|skb (generic) XDP|must|the kernel needs CONFIG_NET and CONFIG_BPF_SYSCALL
-		dispatcher|libxdp's dispatcher|may|one program a device then; the lessons show both: docs/kernels.md
-		ipv6|IPv6|may|testenv.sh setup --legacy-ip uses IPv4
-		vlan|VLAN devices|may|modprobe 8021q; only testenv.sh setup --vlan needs it
-	END
-}
-
-# What blocks of a lesson's page need (needs=WHAT) and this machine has not, in words.
-not_here() { # LESSON
-	local what
-	while read -r what; do
-		case ${answers[$what]-} in
-		yes) ;;
-		?*) [ "$what" = dispatcher ] && echo "libxdp's dispatcher" || echo "$what" ;;
-		*) command -v "$what" >/dev/null || echo "$what" ;;
-		esac
-	done < <(sed -n '/^ *```console/s/.* needs=\([^ ]*\).*/\1/p' "$here/$1/README.md" 2>/dev/null |
-		tr , '\n' | grep -vx 'single\|jited' | sort -u)
-}
-
-tell_lessons() {
-	local lesson parts=() name=''
-	if [ ${#missing[@]} -gt 0 ]; then
-		[ -n "$json" ] || printf '%s\n' 'The lessons cannot run here yet. What they need:' \
-			"${missing[@]/#/  }"
-		[ -z "$json" ] || printf '],"lessons_can_run":false,"lessons":['
-	else
-		[ -n "$json" ] || echo 'All lessons can run here.'
-		[ -z "$json" ] || printf '],"lessons_can_run":true,"lessons":['
-	fi
-	sep=''
-	for lesson in "$here"/*[0-9][0-9]-*/Makefile; do
-		lesson=${lesson%/Makefile} name=${lesson##*/}
-		mapfile -t parts < <(not_here "$name")
-		if [ -n "$json" ]; then
-			printf '%s{"name":"%s","runs":%s,"without":[%s]}' "$sep" "$name" \
-				"$([ ${#missing[@]} -eq 0 ] && echo true || echo false)" \
-				"$([ ${#parts[@]} -eq 0 ] || printf '"%s"\n' "${parts[@]}" | paste -sd ,)"
-			sep=,
-		elif [ ${#missing[@]} -eq 0 ] && [ ${#parts[@]} -gt 0 ]; then
-			printf '  %-22s without the parts on %s\n' "$name" \
-				"$(printf '%s\n' "${parts[@]}" | paste -sd , | sed 's/,/, /g')"
-		fi
-	done
-	[ -z "$json" ] || printf ']}\n'
-}
-
-ask_kernel
-ask_root
-ask_tools
-ask_inside
-[ -n "$json$brief" ] || echo
-tell_lessons
-[ ${#missing[@]} -eq 0 ]
+[ "${1-}" != --inside ] || { ask inside && exit; }
+trap 'rm -rf "$tmp"' EXIT
+answers=$(ask_all)
+missing=$(awk -F '\t' '$3 == "must" && $2 != "yes" { print "  " $4 ": " $2 }' <<<"$answers")
+case ${1-} in
+--json) say_json ;;
+--lessons) say_lessons ;;
+*) say_questions && say_lessons ;;
+esac
+[ -z "$missing" ]

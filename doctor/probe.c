@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * probe OBJECT DEV: what can XDP do on this machine? Tries each thing on DEV, which belongs to the
- * doctor, and prints a line "KEY yes|no WHY" for each. Not an example: it asks, and cleans up by
- * ending together with the private network that it runs in.
+ * probe QUESTION OBJECT DEV: what can XDP do on this machine? Tries it on DEV, which belongs to the
+ * doctor, and says why it works or not; the exit status is the answer. Not an example: it asks, and
+ * cleans up by ending together with the private network that it runs in.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -27,11 +27,6 @@ static int no_libxdp_words(enum libxdp_print_level level, const char *fmt, va_li
 	return 0;
 }
 
-static void answer(const char *key, int err, const char *yes)
-{
-	printf("%s %s %s\n", key, err ? "no" : "yes", err ? strerror(-err) : yes);
-}
-
 /* Loads the program plainly and attaches it in one mode. */
 static int try_mode(const char *file, int ifindex, __u32 mode)
 {
@@ -47,11 +42,22 @@ static int try_mode(const char *file, int ifindex, __u32 mode)
 	return err;
 }
 
-static int try_load(const char *file)
+static int try_native(const char *file, int ifindex)
+{
+	return try_mode(file, ifindex, XDP_FLAGS_DRV_MODE);
+}
+
+static int try_generic(const char *file, int ifindex)
+{
+	return try_mode(file, ifindex, XDP_FLAGS_SKB_MODE);
+}
+
+static int try_load(const char *file, int ifindex)
 {
 	struct bpf_object *obj = bpf_object__open_file(file, NULL);
 	int err = obj ? bpf_object__load(obj) : -errno;
 
+	(void)ifindex;
 	bpf_object__close(obj);
 	return err;
 }
@@ -78,19 +84,32 @@ static int try_dispatcher(const char *file, int ifindex)
 	return err;
 }
 
+static const struct question {
+	const char *name;
+	int (*try)(const char *file, int ifindex);
+	const char *yes;
+} questions[] = {
+	{ "load", try_load, "the kernel takes a BPF program" },
+	{ "native", try_native, "on veth" },
+	{ "generic", try_generic, "on any device" },
+	{ "dispatcher", try_dispatcher, "several programs share a device" },
+	{},
+};
+
 int main(int argc, char **argv)
 {
-	int ifindex = argc == 3 ? if_nametoindex(argv[2]) : 0;
+	const struct question *q = questions;
+	int err;
 
-	if (!ifindex) {
-		fprintf(stderr, "usage: probe OBJECT DEV\n");
+	while (argc == 4 && q->name && strcmp(q->name, argv[1]))
+		q++;
+	if (argc != 4 || !q->name) {
+		fprintf(stderr, "usage: probe load|native|generic|dispatcher OBJECT DEV\n");
 		return 2;
 	}
 	libbpf_set_print(no_libbpf_words);
 	libxdp_set_print(no_libxdp_words);
-	answer("load", try_load(argv[1]), "the kernel takes a BPF program");
-	answer("native", try_mode(argv[1], ifindex, XDP_FLAGS_DRV_MODE), "on veth");
-	answer("generic", try_mode(argv[1], ifindex, XDP_FLAGS_SKB_MODE), "on any device");
-	answer("dispatcher", try_dispatcher(argv[1], ifindex), "several programs share a device");
-	return 0;
+	err = q->try(argv[2], if_nametoindex(argv[3]));
+	puts(err ? strerror(-err) : q->yes);
+	return err ? 1 : 0;
 }

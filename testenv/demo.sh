@@ -15,6 +15,8 @@ dev=veth-demo
 peer=fc00:dead:cafe:1::1 # the outer end, where our programs sit, as the inner end sees it
 loader=basic02-prog-by-name/xdp_loader
 stats=basic03-map-counter/xdp_load_and_stats
+# From the other end of the cable, where packets come from.
+ping=(testenv/testenv.sh exec --name "$dev" -- ping -q -i 0.1 -W 1)
 
 failed() { # WHAT
 	printf '\nThis should have worked: %s\nWhat came:\n' "$1" >&2
@@ -32,16 +34,12 @@ says() { # RESULT
 	printf '%s\n\n' "$1"
 }
 
-pings() { # from the other end of the cable, where packets come from
-	run testenv/testenv.sh exec --name $dev -- ping -q -c 2 -i 0.2 -W 1 $peer
-}
-
 echo 'A network of our own: a cable (veth) between this machine and a second one (a namespace).'
 run testenv/testenv.sh setup --name $dev || failed 'making a test network'
 says 'It stands.'
 
 echo '1. Before: does the other end reach us?'
-pings || failed 'a ping'
+run "${ping[@]}" -c 2 $peer || failed 'a ping'
 says '   Yes: ping is answered.'
 
 echo '2. Attach a program that answers every packet with XDP_DROP.'
@@ -49,18 +47,19 @@ run $loader --dev $dev --progname xdp_drop_func || failed 'attaching xdp_drop_fu
 says "   $(head -1 "$out")"
 
 echo '3. And now?'
-! pings || failed 'dropping packets'
+! run "${ping[@]}" -c 2 $peer || failed 'dropping packets'
 grep -q '100% packet loss' "$out" || failed 'dropping packets'
 says '   No: every packet is dropped before the network stack has seen it.'
 
 echo '4. Detach it.'
 run $loader --dev $dev --unload --progname xdp_drop_func || failed 'detaching xdp_drop_func'
 says "   $(head -1 "$out")"
-pings || failed 'a ping after detaching'
+run "${ping[@]}" -c 2 $peer || failed 'a ping after detaching'
 says '   Ping is answered again.'
 
 echo '5. Attach another, which counts packets in a map, and read the map while packets come.'
-testenv/testenv.sh exec --name $dev -- ping -q -c 100 -i 0.1 $peer >/dev/null &
+printf '    # %s &\n' "${ping[*]} -c 100 $peer"
+"${ping[@]}" -c 100 $peer >/dev/null &
 until [ "$(cat /proc/$!/comm)" = ping ]; do sleep 0.05; done # slow machines need a while for that
 run $stats --dev $dev --interval 0.5 --count 2 || failed 'counting packets'
 kill $!

@@ -146,7 +146,7 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 
 @test "doctor as somebody without root and sudo says so and names what it could not try" {
 	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
-	cp -r lab check doctor testenv "$theirs"
+	cp -r lab check docs doctor testenv "$theirs"
 	chmod -R a+rX "$theirs"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups \
 		env PATH=/usr/bin:/bin TMPDIR=/tmp "$theirs/lab" doctor
