@@ -57,7 +57,8 @@ sub fails {
 
 sub console {
 	my ($text, $info) = @_;
-	return "```console" . ($info ? " $info" : '') . "\n$text```\n";
+	my $above = ($info // '') =~ /^terminal=/ ? "In the second terminal:\n\n" : '';
+	return "$above```console" . ($info ? " $info" : '') . "\n$text```\n";
 }
 
 # --- a right page ---
@@ -147,6 +148,9 @@ fails('a command that ^C does not stop',
 passes('two terminals, one network', console("\$ a=1; ip link add x0 type veth peer name x1\n")
 	. console("\$ echo [\$a]; ls /sys/class/net\n[]\nlo  x0  x1\n", 'terminal=2')
 		. console("\$ echo \$a\n1\n"));
+fails('the text does not say that another terminal is meant',
+	"In a terminal.\n\n" . console("\$ true\n") . "Now this:\n\n```console terminal=2\n\$ true\n```\n",
+		qr/page\.md:8: the text above does not say in which terminal/);
 passes('a command runs on in its terminal',
 	console("\$ echo x >/tmp/log; tail -f /tmp/log\nx\n", 'terminal=2')
 		. console("\$ echo y >>/tmp/log\n")

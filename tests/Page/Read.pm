@@ -27,6 +27,7 @@ sub page {
 	my $page = { path => $path, name => $name, lines => [split /\n/, $text], errors => [] };
 	find_blocks($page);
 	check_attributes($page, $_) for @{ $page->{blocks} };
+	check_terminals($page);
 	return $page;
 }
 
@@ -99,6 +100,21 @@ sub check_attributes {
 	}
 	if ($lang eq 'c' && !$attr->{file} == !$attr->{example}) {
 		complain($page, $line, 'a c block says file=NAME, what it is cut from, or example');
+	}
+}
+
+# Whoever reads the page sees a block, and not what its first line says: which terminal is meant must
+# stand in the text above, wherever another one than the first comes into play.
+sub check_terminals {
+	my ($page) = @_;
+	my ($terminal, $after) = (1, 0);
+	for my $block (grep { $_->{lang} eq 'console' } @{ $page->{blocks} }) {
+		my $now = $block->{attr}{terminal} // 1;
+		my @between = grep { $_->[0] > $after && $_->[0] < $block->{line} } @{ $page->{prose} };
+		if ($now ne $terminal && $now ne '1' && !grep { $_->[1] =~ /terminal/i } @between) {
+			complain($page, $block->{line}, "the text above does not say in which terminal");
+		}
+		($terminal, $after) = ($now, $block->{line});
 	}
 }
 
