@@ -46,6 +46,24 @@ static bool shows(const char *line, struct range range)
 	return has_number(line, range.from, range.to);
 }
 
+/* A line that says of each figure that it is the other. */
+static void check_not_swapped(const struct run *reader, const char *line, struct range packets,
+			      struct range bytes)
+{
+	double as_packets, as_bytes;
+
+	if (packets.to >= bytes.from && bytes.to >= packets.from)
+		return; /* they could be the same */
+	if (!number_before(line, "packets", &as_packets) ||
+	    !number_before(line, "bytes", &as_bytes))
+		return; /* it has other words for them */
+	if (as_packets >= bytes.from && as_packets <= bytes.to && as_bytes >= packets.from &&
+	    as_bytes <= packets.to) {
+		quote(reader->said, line);
+		not_yet("both are in it, each in the place of the other");
+	}
+}
+
 /* Starts the reader, which attaches the program; returns once it has. */
 static struct run *start_reader(struct map **map)
 {
@@ -92,8 +110,11 @@ static void wait_for_figures(struct run *reader, struct map *map, __u32 key, con
 			continue;
 		packets.to = map_number(map, key, "rx_packets");
 		bytes.to = member ? map_number(map, key, member) : 0;
-		if (shows(line, packets) && (!member || shows(line, bytes)))
-			return;
+		if (!shows(line, packets) || (member && !shows(line, bytes)))
+			continue;
+		if (member)
+			check_not_swapped(reader, line, packets, bytes);
+		return;
 	}
 	no_line(reader, text("%s%s%llu packets%s", action ? action : "", action ? " and " : "",
 			     packets.from, member ? text(" and %llu bytes", bytes.from) : ""));
@@ -157,6 +178,28 @@ static void check_bytes_counted(void)
 		not_yet("%s", bytes_came(bytes, total, count, frames[count - 1].len));
 }
 
+/* The same where soon more bytes have been counted than 32 bits hold, or one packet more. */
+static void check_large(const char *member)
+{
+	struct program *program = load(OBJECT, PROGRAM);
+	struct map *map = map_of(program, MAP);
+	struct frame frame = frame_udp(AF_INET6, 7, 7, rnd(70, 1514));
+	unsigned long long before = (1ULL << 32) - 1, sum, came;
+	bool bytes = !strcmp(member, "rx_bytes");
+	__u32 key = verdict_on(program, &frame);
+
+	set_map_number(map, key, member, before);
+	sum = map_number(map, key, member) + (bytes ? frame.len : 1);
+	sent("a frame of %u bytes, by BPF_PROG_TEST_RUN; %s was %llu", frame.len, member,
+	     map_number(map, key, member));
+	expected("%s %llu", member, sum);
+	verdict_on(program, &frame);
+	came = map_number(map, key, member);
+	if (came != sum)
+		not_yet("%s %llu%s", member, came,
+			sum - came == 1ULL << 32 ? ": 4294967296 short" : "");
+}
+
 static void check_bytes(void)
 {
 	struct frame frames[MAX_FRAMES];
@@ -166,6 +209,8 @@ static void check_bytes(void)
 	struct map *map;
 
 	check_bytes_counted();
+	check_large("rx_packets");
+	check_large("rx_bytes");
 	check_null_check();
 
 	lay_wire();
@@ -529,8 +574,11 @@ static void wait_for_sums(struct run *reader, struct map *map, __u32 key, bool w
 
 		sum.to = map_number(map, key, "rx_packets");
 		bytes.to = with_bytes ? map_number(map, key, "rx_bytes") : 0;
-		if (line && shows(line, sum) && (!with_bytes || shows(line, bytes)))
+		if (line && shows(line, sum) && (!with_bytes || shows(line, bytes))) {
+			if (with_bytes)
+				check_not_swapped(reader, line, sum, bytes);
 			return;
+		}
 		if (line && shows(line, sum))
 			packets_alone = line;
 		last = line && strstr(line, "XDP_PASS") ? line : last;

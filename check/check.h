@@ -156,7 +156,7 @@ unsigned long long map_number_of_cpu(const struct map *map, __u32 key, const cha
 				     unsigned int cpu);
 bool map_has_member(const struct map *map, const char *member);
 
-/* Writes a number there, where a map has one value for all CPUs; what is beside it stays. */
+/* Writes a number there, for each CPU if it has a value for each; what is beside it stays. */
 void set_map_number(const struct map *map, __u32 key, const char *member, unsigned long long value);
 
 /* ---- The wire: a veth pair; programs go on wire.dev, frames are sent from its other end ---- */

@@ -112,7 +112,7 @@ void fill_map(const struct map *map, __u32 key)
 	if (!values)
 		give_up(ENOMEM, "no memory");
 	for (size_t n = 0; n < words; n++)
-		values[n] = rnd(100000, 99999999);
+		values[n] = (__u64)rnd(0, 9) << 32 | rnd(100000, 99999999);
 	if (bpf_map_update_elem(map->fd, &key, values, BPF_ANY))
 		give_up(errno, "cannot write to %s", map->info.name);
 	free(values);

@@ -270,6 +270,12 @@ struct map *map_pinned(const char *path)
 	return map_of_fd(fd);
 }
 
+/* Of a value for each CPU, the kernel hands out each rounded up to eight bytes. */
+static size_t stride_of(const struct map *map)
+{
+	return (map->info.value_size + 7) / 8 * 8;
+}
+
 /* Where the member lies in a value, by the BTF that came with the map. */
 static bool find_place(const struct map *map, const char *member, struct place *place)
 {
@@ -302,16 +308,18 @@ static bool find_place(const struct map *map, const char *member, struct place *
 
 void set_map_number(const struct map *map, __u32 key, const char *member, unsigned long long value)
 {
-	unsigned char *values = calloc(map->copies, map->info.value_size);
+	size_t stride = stride_of(map);
+	unsigned char *values = calloc(map->copies, stride);
 	struct place place;
 
 	if (!find_place(map, member, &place))
 		say_not_yet("the values of %s have no member %s", map->info.name, member);
-	if (!values || map->copies != 1)
-		give_up(values ? EINVAL : ENOMEM, "cannot write to %s", map->info.name);
-	if (bpf_map_lookup_elem(map->fd, &key, values))
+	if (!values)
+		give_up(ENOMEM, "no memory");
+	if (bpf_map_lookup_elem(map->fd, &key, values) && errno != ENOENT)
 		give_up(errno, "cannot read %s at %u", map->info.name, key);
-	memcpy(values + place.offset, &value, place.size);
+	for (unsigned int n = 0; n < map->copies; n++)
+		memcpy(values + n * stride + place.offset, &value, place.size);
 	if (bpf_map_update_elem(map->fd, &key, values, BPF_ANY))
 		give_up(errno, "cannot write to %s", map->info.name);
 	free(values);
@@ -348,8 +356,7 @@ struct map *map_used_by(__u32 prog_id, const char *member)
 static unsigned long long number_of(const struct map *map, __u32 key, const char *member,
 				    unsigned int cpu)
 {
-	/* of a value for each CPU, the kernel hands out each rounded up to eight bytes */
-	size_t stride = (map->info.value_size + 7) / 8 * 8;
+	size_t stride = stride_of(map);
 	unsigned char *values = calloc(map->copies, stride);
 	unsigned long long sum = 0;
 	struct place place;
