@@ -75,6 +75,8 @@ read_state() {
 	[ ! -f "$run/env/$env" ] || read -r line <"$run/env/$env" || :
 	[[ $line =~ ^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])(\ [01]){4}$ ]] || line='0 1 0 0 -'
 	read -r num ipv6 ipv4 vlan ready <<<"$line"
+	ids=0 # of its VLANs; 0 is what comes without a tag
+	[ "$vlan" = 0 ] || ids='0 1 2'
 	hosts="fc00:dead:cafe:$num::1 10.11.$num.1"
 	[ "$ipv6" = 1 ] || hosts=${hosts#* }
 	[ "$ipv4" = 1 ] || hosts=${hosts% *}
@@ -97,9 +99,9 @@ is_marked() { # WHAT-IP-SHOWS: does a device there carry our alias?
 }
 
 # What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
-# half made may lack its mark: then its address tells, or that the namespace holds nothing else.
+# half made may lack its mark: then its address tells, or that nothing but lo is in the namespace.
 look() {
-	local others
+	local id
 	device='' netns='' inside=''
 	outside=$(ask -o link show dev "$env") || :
 	if is_marked "$outside" || [[ $ready$outside == 0*" ${mac}1 "* ]]; then
@@ -107,13 +109,17 @@ look() {
 	elif [ -n "$outside" ]; then
 		device=theirs outside=''
 	fi
+	for id in ${ids#0}; do
+		outside+=$'\n'$(ask -o link show dev "$env.$id") || :
+	done
 	[ -e "/run/netns/$env" ] || return 0
-	netns=ours # if it has the other end of our device; what else is there matters to libxdp alone
+	netns=ours # where our device has its other end; what else is there matters to libxdp alone
 	[[ $outside != *" link-netns $env"[\\\ ]* || -d /sys/fs/bpf/xdp ]] || return 0
 	inside=$(ask -n "$env" -o link show) || :
-	others=$(grep -ve '^1: lo:' -e "^[0-9]*: veth0[@.].* ${mac}2 " <<<"$inside") || :
-	is_marked "$inside" || [[ $outside == *" link-netns $env"[\\\ ]* || $ready$others = 0 ]] ||
+	if ! is_marked "$inside" && [[ $outside != *" link-netns $env"[\\\ ]* ]] &&
+		[[ $ready != 0 || $inside == *$'\n'* ]]; then
 		netns=theirs inside=''
+	fi
 }
 
 # ---- Removing
@@ -182,7 +188,7 @@ remove() { # take $env away, whatever there is of it
 # ---- Making
 
 check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
-	local dev not='and testenv.sh did not make it. Choose another --name.'
+	local dev
 	if read_state; then
 		look
 		[[ $device$netns != *ours* ]] || [ "$ready" = 1 ] ||
@@ -194,9 +200,11 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 	fi
 	for dev in "$env" ${given[--vlan]:+"$env.1" "$env.2"}; do
 		[[ ! $1 =~ $'\n'[0-9]+": $dev"[@:] ]] ||
-			die "there is a device '$dev', $not" "It is: $(ask -br link show dev "$dev")"
+			die "there is a device '$dev' already, which is not of '$env'. Choose another --name." \
+				"It is: $(ask -br link show dev "$dev")"
 	done
-	[ ! -e "/run/netns/$env" ] || die "there is a network namespace '$env', $not"
+	[ ! -e "/run/netns/$env" ] ||
+		die "there is a network namespace '$env', and testenv.sh did not make it. Choose another --name."
 }
 
 choose_number() { # WHAT-IP-SHOWS: the lowest that no environment and no address uses
@@ -263,8 +271,6 @@ raise() { # NETNS END DEVICE [COMMAND...]: after these, one end (1 outside, 2 in
 }
 
 make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way of
-	local ids=${given[--vlan]:+0 1 2}
-	ids=${ids:-0} # of its VLANs; 0 is what comes without a tag
 	choose_number "$1"
 	making=1 # from here on whatever ends this script removes it
 	write_state "$num" 1 "${given[--legacy-ip]:-0}" "${given[--vlan]:-0}" 0

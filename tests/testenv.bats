@@ -22,6 +22,12 @@ teardown() {
 	[ -z "$(ip -o link show type veth)" ]
 }
 
+nothing_is_left() {
+	[ -z "$(ip -o link show type veth)" ]
+	[ -z "$(ip netns list)" ]
+	[ -z "$(ls /run/xdp-lab/env)" ]
+}
+
 @test "setup says what it does, pings, and names the address inside" {
 	run "$t" setup --name veth-basic02
 	[ "$status" -eq 0 ]
@@ -81,14 +87,33 @@ teardown() {
 	sysctl -qw net.ipv6.conf.all.disable_ipv6=0
 }
 
-@test "--vlan says what is missing and leaves nothing, or makes two VLANs" {
+@test "where IPv6 cannot be enabled, it gets IPv4 instead" {
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	mount --bind /proc/sys/net /proc/sys/net
+	mount -o remount,bind,ro /proc/sys/net
+	run "$t" setup --name left
+	umount /proc/sys/net
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+	[ "$status" -eq 0 ]
+	[ "${lines[1]}" = "IPv6 is off on this machine and cannot be switched on for 'left': it gets IPv4." ]
+	[ "${lines[-1]}" = "Setup environment 'left' with peer ip 10.11.1.2." ]
+	ping -q -c 1 -W 1 10.11.1.2
+	run "$t" ping -- -q -c 1 # and from now on
+	grep -q 'PING 10.11.1.1' <<<"$output"
+}
+
+@test "--vlan where no VLAN can be made says so and leaves nothing; elsewhere there are two" {
 	run "$t" setup --name left --vlan
-	if [ "$status" -eq 0 ]; then
-		ip -o link show | grep -q 'left\.1@'
+	if ip link add link lo name lo.9 type vlan id 9 2>/dev/null; then
+		ip link del lo.9
+		[ "$status" -eq 0 ]
+		ping -q -c 1 -W 1 fc00:dead:cafe:1001::2
+		ping -q -c 1 -W 1 fc00:dead:cafe:2001::2
 	else
-		grep -qi '8021q\|vlan' <<<"$output"
-		[ -z "$(ip -o link show type veth)" ]
-		[ -z "$(ip netns list)" ]
+		[ "$status" -eq 1 ]
+		grep -q '8021q (try: modprobe 8021q); --vlan alone needs it' <<<"$output"
+		grep -q "setup of 'left' did not end; nothing of it is left" <<<"$output"
+		nothing_is_left
 	fi
 }
 
@@ -128,15 +153,23 @@ teardown() {
 	grep -q seen <<<"$output"
 }
 
-@test "the alias works from the next line on, also where the path has a blank" {
-	mkdir "$BATS_TEST_TMPDIR/a path"
-	cp "${t%/*}"/*.sh "$BATS_TEST_TMPDIR/a path/"
+@test "the alias works from the next line on, in each shell, whatever is in the path" {
+	local shell path odd="$BATS_TEST_TMPDIR/a  path's \$(x) * é"
+	mkdir "$odd"
+	cp "${t%/*}"/*.sh "$odd/"
 	"$t" setup --name left >/dev/null
-	run bash -c 'shopt -s expand_aliases
-eval $("$1/a path/testenv.sh" alias)
-t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
-	[ "$status" -eq 0 ]
-	grep -q '1 received' <<<"$output"
+	# shellcheck disable=SC2016 # for the shell that reads it
+	printf '%s\n' '[ -z "${BASH_VERSION-}" ] || shopt -s expand_aliases' \
+		'eval $("$1" alias)' 't ping -- -q -c 1' >"$BATS_TEST_TMPDIR/typed"
+	for shell in bash dash 'busybox sh' zsh; do
+		[ -n "$(type -P "${shell%% *}")" ] || continue
+		for path in "$t" "$odd/testenv.sh"; do
+			# shellcheck disable=SC2086 # words
+			run $shell "$BATS_TEST_TMPDIR/typed" "$path"
+			[ "$status" -eq 0 ]
+			grep -q '1 received' <<<"$output"
+		done
+	done
 }
 
 @test "it works through a symbolic link, and named without a directory" {
@@ -147,10 +180,14 @@ t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 }
 
 @test "names that no device can have are refused, before anything is made" {
-	for name in '' 'a/b' 'with blank' . .. -x 'sixteen-letters!' 'a:b' "$(printf 'a\nb')"; do
+	for name in '' 'a/b' 'with blank' . .. -x a. all lo xdp 'sixteen-letters!' sixteen-letters_ 'a:b' \
+		'a,b' '*' "$(printf 'a\nb')"; do
 		run "$t" setup --name "$name"
-		[ "$status" -ne 0 ]
+		[ "$status" -eq 2 ]
+		grep -q 'cannot be the name of an environment: ' <<<"$output"
 	done
+	run "$t" setup --vlan --name fourteen-chars # and two more for the VLAN's number
+	[ "$status" -eq 2 ]
 	[ -z "$(ip -o link show type veth)" ]
 }
 
@@ -187,6 +224,75 @@ t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 	rm -r /sys/fs/bpf/other
 }
 
+# In a network namespace of that name, or '' for none, and on a device made for it.
+pin_for() { # NETNS DEV...
+	local dev in=()
+	[ -z "$1" ] || in=("nsenter" "--net=/run/netns/$1")
+	for dev in "${@:2}"; do
+		[ "$dev" = veth0 ] || "${in[@]}" ip link show dev "$dev" >/dev/null 2>&1 ||
+			"${in[@]}" ip link add name "$dev" type veth peer name "peer$((++peers))"
+		"${in[@]}" "$LAB_TREE/basic04-pinning-maps/xdp_loader" -q --dev "$dev" -S
+	done
+}
+
+@test "teardown takes exactly the pins of its devices, whatever names others have" {
+	local pin peers=0 theirs
+	"$t" setup --name a >/dev/null
+	"$t" setup --name a.b >/dev/null
+	ip netns add a.b:c
+	pin_for '' xdp a,b a.b.1
+	pin_for a a veth0
+	pin_for a.b:c lo
+	theirs=$(find /sys/fs/bpf -name xdp_stats_map | sort)
+	[ "$(wc -l <<<"$theirs")" -eq 6 ]
+	pin_for '' a.b
+	pin_for a.b veth0 lo x.1 xdp c,d
+	[ "$(find /sys/fs/bpf -name xdp_stats_map | wc -l)" -eq 12 ]
+	run "$t" teardown --name a.b
+	[ "$output" = "Tearing down environment 'a.b'" ]
+	[ "$(find /sys/fs/bpf -name xdp_stats_map | sort)" = "$theirs" ]
+	[ ! -e /sys/fs/bpf/a,b ]
+	"$t" teardown --name a
+	ip netns del a.b:c
+	for pin in $theirs; do
+		rm -f "$pin"
+		rmdir "${pin%/*}" 2>/dev/null || :
+	done
+	for pin in xdp a,b a.b.1; do
+		ip link del dev $pin
+	done
+}
+
+@test "what others pinned beside the loaders' maps stays, and teardown says so" {
+	local name object=$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o
+	"$t" setup --name left >/dev/null
+	"$LAB_TREE/basic06-calls/calls_user" -q --dev left
+	[ -e /sys/fs/bpf/left/targets ]
+	bpftool map create /sys/fs/bpf/left/targets_new type array key 4 value 4 entries 1 name targets # killed
+	bpftool map create /sys/fs/bpf/left/mine type array key 4 value 4 entries 1 name mine
+	bpftool map create /sys/fs/bpf/left/xdp_stats_map type array key 4 value 4 entries 1 name other
+	mkdir /sys/fs/bpf/left:veth0
+	bpftool prog load "$object" /sys/fs/bpf/left:veth0/xdp_stats_map
+	run "$t" teardown
+	[ "$status" -eq 0 ]
+	[ "$(find /sys/fs/bpf/left* -type f | sort | xargs)" = \
+		"/sys/fs/bpf/left/mine /sys/fs/bpf/left/xdp_stats_map /sys/fs/bpf/left:veth0/xdp_stats_map" ]
+	for name in left/mine left/xdp_stats_map left:veth0/xdp_stats_map; do
+		grep -qx "Left alone, as the lab's loaders did not make it: /sys/fs/bpf/$name" <<<"$output"
+	done
+	rm -r /sys/fs/bpf/left /sys/fs/bpf/left:veth0
+}
+
+@test "it knows the name of each map that a lesson pins" {
+	local name names
+	names=$(cd "$LAB_TREE" && grep -lE 'bpf_obj_pin|lab_pin_map|lab_unpin_map' ./*/*_user.c |
+		xargs sed -n 's/^#define MAP "\(.*\)"$/\1/p' | sort -u)
+	[ -n "$names" ]
+	for name in $names; do
+		grep -q "name =~ ^(.*\b$name\b" "${t%/*}/network.sh"
+	done
+}
+
 @test "reset makes the same environment anew" {
 	"$t" setup --name left --legacy-ip >/dev/null
 	"$LAB_TREE/basic02-prog-by-name/xdp_loader" --dev left xdp_drop_func >/dev/null
@@ -207,10 +313,98 @@ t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 	grep -q two <<<"$output"
 }
 
-@test "-v prints commands that can be typed" {
-	run "$t" setup --name left -v
-	[ "$status" -eq 0 ]
-	grep -q 'ip .*link add' <<<"$output"
+# From here on these tools are a script, which reads the real one's path from $tool.
+in_place_of() { # TOOL... <SCRIPT
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	# shellcheck disable=SC2016 # for the shell that reads it
+	{ printf '%s\n' '#!/bin/bash' 'tool=$(PATH=${PATH#*:} type -P "${0##*/}")' && cat; } \
+		>"$BATS_TEST_TMPDIR/bin/script"
+	chmod +x "$BATS_TEST_TMPDIR/bin/script"
+	for tool; do
+		ln -s script "$BATS_TEST_TMPDIR/bin/$tool"
+	done
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "-v prints each ip command, as it can be typed" {
+	local said=$BATS_TEST_TMPDIR/said command line
+	export RAN=$BATS_TEST_TMPDIR/ran
+	in_place_of ip <<-'END'
+		words=$*
+		case $words in
+		*'-batch -')
+			lines=$(cat)
+			sed "s/^/ip ${words%-batch -}/" <<<"$lines" >>"$RAN"
+			exec "$tool" "$@" <<<"$lines"
+			;;
+		esac
+		echo "ip $words" >>"$RAN"
+		exec "$tool" "$@"
+	END
+	for command in 'setup --name left --legacy-ip' status reset teardown; do
+		: >"$RAN"
+		# shellcheck disable=SC2086 # words
+		"$t" -v $command >"$said" 2>&1
+		[ -s "$RAN" ]
+		while read -r line; do
+			grep -qxF -- "$line" "$said"
+		done <"$RAN"
+	done
+}
+
+# A signal for all of them, before or after the step which is $STEP.
+killed_at_a_step() {
+	export STEPS=$BATS_TEST_TMPDIR/steps
+	in_place_of ip nsenter ethtool flock mkdir rm <<-'END'
+		echo step >>"$STEPS"
+		now=$(wc -l <"$STEPS")
+		[ "$now$WHEN" != "${STEP}before" ] || kill -s "$SIGNAL" 0
+		"$tool" "$@"
+		status=$?
+		[ "$now$WHEN" != "${STEP}after" ] || kill -s "$SIGNAL" 0
+		exit "$status"
+	END
+}
+
+run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
+	: >"$STEPS"
+	ended=0
+	STEP=$1 WHEN=$2 SIGNAL=$3 setsid --wait env --default-signal=INT "${@:4}" >/dev/null 2>&1 || ended=$?
+}
+
+@test "a signal before and after each step of setup: nothing is left" {
+	local signal when step
+	killed_at_a_step
+	for signal in INT TERM; do
+		for when in before after; do
+			for ((step = 1; ; step++)); do
+				run_to_step $step $when $signal "$t" setup --name left
+				[ "$ended" -ne 0 ] || break
+				nothing_is_left
+			done
+			[ "$step" -gt 8 ]
+			STEP='' "$t" teardown --name left
+		done
+	done
+}
+
+@test "killed before and after each step of setup and teardown: teardown takes the rest" {
+	local when step last
+	killed_at_a_step
+	for when in before after; do
+		for last in setup teardown; do
+			for ((step = 1; ; step++)); do
+				[ $last = setup ] || STEP='' "$t" setup --name left >/dev/null
+				run_to_step $step $when KILL "$t" $last --name left
+				[ "$ended" -ne 0 ] || break
+				run env STEP= "$t" teardown --name left
+				[ "$status" -eq 0 ] || [ "${lines[0]}" = "testenv.sh: there is no environment 'left'." ]
+				nothing_is_left
+			done
+			[ "$step" -gt 4 ]
+			STEP='' "$t" teardown --all
+		done
+	done
 }
 
 @test "interrupted at any moment, setup cleans up" {
@@ -271,8 +465,45 @@ t ping -- -q -c 1' sh "$BATS_TEST_TMPDIR"
 	[ "$status" -eq 0 ]
 }
 
+@test "where /run cannot be written to, it says so, and what needs no writing works" {
+	"$t" setup --name left >/dev/null
+	mount -o remount,ro /run
+	run "$t" setup --name right
+	local refused=$status said=$output
+	run "$t" teardown --name left
+	local kept=$status
+	run "$t" ping --name left -- -q -c 1
+	mount -o remount,rw /run
+	[ "$refused" -eq 1 ]
+	[ "${said%%$'\n'*}" = 'testenv.sh: cannot write to /run/xdp-lab, where it is noted what there is.' ]
+	[ "$kept" -eq 1 ]
+	[ "$status" -eq 0 ]
+	"$t" teardown --name left
+}
+
+@test "what it wrote down is checked when it is read, and never run" {
+	local text file
+	"$t" setup --name left >/dev/null
+	for file in env/left current; do
+		# shellcheck disable=SC2016 # nobody is to expand them
+		for text in '$(touch was-run)' '`touch was-run`' 'x; touch was-run' '../../../etc/passwd' \
+			'0 1 0 0 1' '255 1 0 0 1' '1 2 0 0 1' '1 1 0 0' 'a[$(touch was-run)] 1 0 0 1' ''; do
+			echo "$text" >/run/xdp-lab/$file
+			for command in status list 'ping -- -c 1 -q' 'exec true'; do
+				# shellcheck disable=SC2086 # words
+				run "$t" $command
+				[ "$status" -le 2 ]
+			done
+		done
+		[ ! -e was-run ]
+	done
+	"$t" teardown --name left
+	nothing_is_left
+}
+
 @test "wrong command lines have status 2, and say where help is" {
-	for line in frobnicate 'setup --frobnicate' 'setup --name'; do
+	for line in frobnicate 'setup --frobnicate' 'setup --name' 'setup --all=yes' 'setup left' exec -x \
+		'list -- left' 'ping -c 1' '--name= setup'; do
 		# shellcheck disable=SC2086 # words
 		run "$t" $line
 		[ "$status" -eq 2 ]
