@@ -51,6 +51,7 @@ breaks('no blanks at the end', 'README.md', "a line  \n");
 breaks('every file ends with a newline', 'README.md', 'no newline');
 breaks('no line has more than', 'common/pr.h', '/* ' . 'x' x 100 . " */\n");
 breaks('no line has more than', 'README.md', 'word ' x 21 . "\n");
+breaks('pages call what lies in sbin', 'basic01-xdp-pass/README.md', "\$ ethtool -i lo\n");
 breaks('the tree speaks of itself alone', 'README.md', "see /work" . "/main\n");
 SKIP: {
 	skip 'needs tool clang-format-14: others lay out lines in another way', 1
