@@ -3,9 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <ftw.h>
 #include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What comes of a frame of this ethertype? */
 static void check_type(const struct program *program, __u16 type, __u32 want)
@@ -22,6 +24,76 @@ static void check_type(const struct program *program, __u16 type, __u32 want)
 }
 
 /* ---- 1: a function ---- */
+
+static bool calls_function(const struct bpf_insn *insn)
+{
+	if (insn->code == (BPF_LD | BPF_IMM | BPF_DW))
+		return insn->src_reg == BPF_PSEUDO_FUNC;
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+/*
+ * The same program with functions that always return this number, each in the place of one of its
+ * own. The first is the program itself; those that it calls lie behind it. False: the kernel does
+ * not take it.
+ */
+static bool with_functions(const struct program *program, int number, struct program *made)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP);
+	size_t count = bpf_program__insn_cnt(program->prog);
+	struct bpf_insn *insns = calloc(count, sizeof(*insns));
+	bool *begins = calloc(count + 1, sizeof(*begins)), inside = false;
+
+	if (!insns || !begins)
+		return false;
+	memcpy(insns, bpf_program__insns(program->prog), count * sizeof(*insns));
+	for (size_t n = 0; n < count; n++) {
+		size_t target = n + 1 + insns[n].imm;
+
+		if (calls_function(&insns[n]) && target < count)
+			begins[target] = true;
+	}
+	begins[count] = true;
+	for (size_t n = 0; n < count; n++) {
+		inside |= begins[n];
+		if (inside)
+			insns[n] = begins[n + 1] ?
+					   (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT } :
+					   (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K,
+							      .imm = number };
+	}
+	*made = *program;
+	made->fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "lab_functions", "GPL", insns, count, &opts);
+	return made->fd >= 0;
+}
+
+/* Where all that is called says the same of each frame, dispatch knows nothing of them. */
+static void check_part_moved(const struct program *program)
+{
+	static const __u16 types[] = { ETH_P_IP, ETH_P_IPV6, ETHERTYPE_NOBODYS };
+	__u32 verdicts[3];
+
+	for (int number = 0; number < 4; number++) {
+		struct program made;
+
+		sent("frames of IPv4, of IPv6 and of neither, by BPF_PROG_TEST_RUN, where each "
+		     "function that dispatch calls was made to return %d and do nothing else",
+		     number);
+		expected("the same verdict for all: it is a function that finds the family");
+		if (!with_functions(program, number, &made))
+			continue;
+		for (int n = 0; n < 3; n++) {
+			struct frame frame = frame_of(types[n], rnd(64, 1514));
+
+			verdicts[n] = verdict_on(&made, &frame);
+		}
+		close(made.fd);
+		if (verdicts[0] != verdicts[1] || verdicts[1] != verdicts[2])
+			not_yet("%s, %s and %s: dispatch itself still looks",
+				verdict_name(verdicts[0]), verdict_name(verdicts[1]),
+				verdict_name(verdicts[2]));
+	}
+}
 
 static void check_function(void)
 {
@@ -40,6 +112,7 @@ static void check_function(void)
 		cannot_tell("a newer kernel", "it tells nothing of functions: %s", strerror(errno));
 	if (info.nr_func_info < 2)
 		not_yet("1 function in the kernel");
+	check_part_moved(program);
 }
 
 /* ---- 2: tail calls ---- */
@@ -115,6 +188,35 @@ static void check_dispatch(void)
 
 /* ---- 3: tail calls that stopped ---- */
 
+static char *pin_left;
+
+static int look_for_pin(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)at;
+	/* A name with a dot is the kernel's own, and that directory is libxdp's. */
+	if (type != FTW_F || strchr(path, '.') || !strncmp(path, "/sys/fs/bpf/xdp/", 16))
+		return 0;
+	pin_left = text("%s", path);
+	return 1;
+}
+
+/* Who makes a holder takes it away, too. */
+static void check_unloaded(void)
+{
+	struct run *run = run("./stopped_user", "--dev", wire.dev, "--unload-all");
+	struct lab_prog progs[LAB_MAX_PROGS];
+
+	sent("%s", run->said);
+	expected("that the program goes, and everything that was pinned");
+	quote("stopped_user", run->err);
+	if (run->status)
+		not_yet("it ended with status %d", run->status);
+	if (attached(progs))
+		not_yet("a program is still attached to %s", wire.dev);
+	if (nftw("/sys/fs/bpf", look_for_pin, 8, FTW_PHYS) == 1)
+		not_yet("%s stays, and holds what is pinned there in the kernel", pin_left);
+}
+
 static void check_stopped(void)
 {
 	struct frame small = frame_of(ETHERTYPE_NOBODYS, rnd(64, 512));
@@ -149,6 +251,7 @@ static void check_stopped(void)
 	missed = map_number(bss, 0, "missed");
 	if (shorts < count || longs < count || missed)
 		not_yet("shorts %llu, longs %llu, missed %llu", shorts, longs, missed);
+	check_unloaded();
 }
 
 /* ---- 4: how deep? ---- */
