@@ -221,7 +221,7 @@ tools='bash sh cat cp cut date dirname basename chmod chown cmp comm dd diff du 
 	pkill readlink realpath rm rmdir script sed seq setpriv setsid sha1sum sha256sum sleep sort stat
 	stdbuf stty tac tail tar taskset tee test timeout touch tr true truncate tty umount uname uniq
 	unshare nsenter wc xargs awk ip bridge tc ss ping ethtool tcpdump bpftool xdp-loader xdp-filter
-	xdpdump sysctl make getent jq bc bats strace file inotifywait busybox'
+	xdpdump sysctl make getent jq bc bats strace inotifywait perl busybox'
 
 libraries() { # the names of programs, each ended by a NUL, on stdin: what they load when they start
 	xargs -0 -r ldd 2>/dev/null | awk '/=> \// { print $3 } /^[ \t]*\/[^:]* \(0x/ { print $1 }' | sort -u
@@ -232,15 +232,24 @@ tree_programs() { # each ended by a NUL
 		-type f -perm -u=x -size +16 -print0 2>/dev/null
 }
 
+# What tests/pages uses of perl, and these need in turn.
+perl_files() { # one a line
+	perl -mCwd -mEncode -mFcntl -mFile::Basename -mFindBin -mGetopt::Long -mPOSIX -mTime::HiRes -mconstant \
+		-mlib -mopen -mutf8 -e 'binmode STDOUT, ":encoding(UTF-8)";
+			print "$_\n" for grep { m(^/) } values %INC, @DynaLoader::dl_shared_objects' 2>/dev/null || :
+}
+
 tool_files() { # one a line
 	local one programs=()
 	for one in $tools; do # the system's own first: a test's PATH may begin with other places
 		! one=$(PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:$PATH type -P "$one") || programs+=("$one")
 	done
+	perl_files >"$tmp/perl"
 	printf '%s\n' "${programs[@]}"
-	{ printf '%s\0' "${programs[@]}" && tree_programs; } | libraries
+	cat "$tmp/perl"
+	{ printf '%s\0' "${programs[@]}" && tr '\n' '\0' <"$tmp/perl" && tree_programs; } | libraries
 	find /usr/lib/bpf /usr/lib64/bpf /usr/lib/*/bpf /lib/terminfo /usr/lib/locale/C.utf8 \
-		/usr/lib/bats-core /usr/libexec/bats-core -type f 2>/dev/null || : # not all are there
+		/usr/lib/bats-core /usr/libexec/bats-core /usr/include/linux/bpf.h -type f 2>/dev/null || : # not all are there
 }
 
 made_of() { # FILES: with sizes and times
@@ -255,7 +264,7 @@ are_current() { # the tools that are kept: nothing has changed, and the tree nee
 
 make_root() { # DIR: what a guest's file system begins with, but for kernel modules and the tree
 	local one
-	mkdir -p "$1/.vm/bin" "$1"/{dev,proc,sys,run,tmp,root,etc}
+	mkdir -p "$1/.vm/bin" "$1"/{dev,proc,sys,run,tmp,root,home,etc}
 	for one in bin sbin lib lib32 lib64; do
 		[ ! -L "/$one" ] || ln -s "$(readlink "/$one")" "$1/$one"
 	done
@@ -265,6 +274,9 @@ make_root() { # DIR: what a guest's file system begins with, but for kernel modu
 		printf '%s/%s\0' "$(cd "${one%/*}" && pwd -P)" "${one##*/}"
 	done <"$new/files" | sort -zu |
 		(cd / && xargs -0 cp -L --parents --preserve=mode,timestamps -t "$1" 2>"$tmp/cp") || return
+	for one in $(perl -e 'print "@INC"' 2>/dev/null); do # with the version in the name
+		[ ! -L "$one" ] || ln -s "$(readlink -f "$one")" "$1/$one"
+	done
 	busybox --list | while read -r one; do
 		[ "$one" = busybox ] || ln -s "$(type -P busybox)" "$1/.vm/bin/$one"
 	done
