@@ -61,6 +61,40 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 	grep -q -- --frobnicate <<<"$output"
 }
 
+@test "an option gone wrong names the nearest, a word too many is refused, and nothing is done" {
+	run ./lab test --qiuck
+	[ "$status" -eq 2 ]
+	grep -q 'did you mean --quick?' <<<"$output"
+	for command in demo setup doctor list; do
+		run ./lab $command basic01
+		[ "$status" -eq 2 ]
+		grep -q "'basic01' is too much" <<<"$output"
+		grep -q "usage: lab $command" <<<"$output"
+	done
+}
+
+@test "each command takes the options that its help names" {
+	for command in $all; do
+		while read -r option value; do
+			case $value in [A-Z]*) value=1 ;; *) value='' ;; esac
+			run ./lab "$command" "$option" ${value:+"$value"} --frobnicate
+			[ "$status" -eq 2 ]
+			grep -q -- --frobnicate <<<"$output"
+		done < <(./lab help "$command" | sed -n 's/^ *\(--[a-z-]*\) \(.\).*/\1 \2/p')
+	done
+}
+
+@test "lab check takes no option that its help and completion do not name" {
+	taken=$(sed -n '/^read_arguments()/,/^}/s/^\t\t\(--[^)=]*\)) .*/\1/p; /^read_arguments()/,/^}/s/^\t\t\(--[^)=]*\))$/\1/p' \
+		check/check.sh | tr -s '| ' '\n' | grep -vx -- --summary | sort)
+	[ "$(wc -l <<<"$taken")" -ge 6 ]
+	[ "$taken" = "$(./lab help check | sed -n 's/^ *\(--[a-z-]*\).*/\1/p' | sort)" ]
+}
+
+@test "lab and its parts are short" {
+	[ "$(cat lab doctor/*.sh testenv/demo.sh completions/lab.bash | wc -l)" -lt 500 ]
+}
+
 @test "it works through a symbolic link and from elsewhere" {
 	ln -s "$LAB_TREE/lab" "$BATS_TEST_TMPDIR/lab"
 	cd /
@@ -118,6 +152,30 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 	for key in kernel arch root clang libbpf libxdp btf bpffs tracefs veth netns native dispatcher ipv6 vlan; do
 		jq -e --arg key "$key" '.questions[] | select(.key == $key)' "$BATS_TEST_TMPDIR/json" >/dev/null
 	done
+}
+
+@test "doctor --json is valid JSON whatever is wrong, and whatever tools say" {
+	bin=$BATS_TEST_TMPDIR/bin
+	mkdir "$bin"
+	printf '#!/bin/sh\nprintf '"'"'say "cheese" \\\\ /\\t\\033[1m\\303 \\303\\244 %%s\\n'"'"' "$*"\nexit 1\n' >"$bin/cc"
+	chmod +x "$bin/cc"
+	theirs=$(TMPDIR=/tmp mktemp -d)
+	cp -r lab check docs doctor testenv basic01* "$theirs"
+	mkdir "$theirs/a \"b\" \\ 01-c"
+	echo '```console needs="x"\' >"$theirs/a \"b\" \\ 01-c/README.md"
+	chmod -R a+rX "$theirs"
+	for world in 'PATH=/nonexistent:/bin' "PATH=$bin:$PATH" CC=/nonexistent TMPDIR=/nonexistent; do
+		env "$world" "$theirs/lab" doctor --json >>"$BATS_TEST_TMPDIR/json" || [ $? -eq 1 ]
+	done
+	setpriv --reuid 65534 --regid 65534 --clear-groups env PATH=/usr/bin:/bin \
+		"$theirs/lab" doctor --json >>"$BATS_TEST_TMPDIR/json" || [ $? -eq 1 ]
+	rm -rf "$theirs"
+	cat "$BATS_TEST_TMPDIR/json"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/json")" -eq 5 ]
+	jq -se 'length == 5 and all(.[]; (.questions | length) > 15 and (.lessons | length) == 2)' \
+		"$BATS_TEST_TMPDIR/json"
+	jq -se '.[1].questions[] | select(.key == "cc") | .detail == "say \"cheese\" \\ /  [1m  --version"' \
+		"$BATS_TEST_TMPDIR/json"
 }
 
 @test "doctor takes less than two seconds" {
