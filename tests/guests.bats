@@ -146,6 +146,31 @@ in_guest() { # KERNEL COMMAND...: it works there
 	done
 }
 
+@test "VLANs: both ends answer, also where IPv6 is off by default, and teardown takes all pins" {
+	# shellcheck disable=SC2016 # for the guest's shell
+	in_guest 6.12 -- bash -ec '
+		t=$PWD/testenv/testenv.sh
+		modprobe 8021q
+		echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+		$t setup --name left --vlan --legacy-ip
+		for peer in fc00:dead:cafe:1001::2 fc00:dead:cafe:2001::2 10.12.1.2 10.13.1.2; do
+			ping -q -c 1 -W 5 $peer
+		done
+		cd basic04-pinning-maps
+		./xdp_loader --dev left.1
+		$t exec ./xdp_loader --dev veth0.2
+		$t teardown
+		$t setup --name left.1 >/dev/null
+		! $t setup --name left --vlan
+		$t teardown
+		find /sys/fs/bpf -mindepth 1 ! -path "*debug" ! -path /sys/fs/bpf/xdp
+		ip -br link show type veth'
+	[[ $output == *'pinned: /sys/fs/bpf/left,1/'*'pinned: /sys/fs/bpf/left:veth0,2/'* ]] ||
+		show_run 'the pins'
+	[[ $stderr == *"there is a device 'left.1' already, which is not of 'left'"* ]] || show_run 'refused'
+	[ "${lines[-1]}" = "Tearing down environment 'left.1'" ] || show_run 'nothing should be left'
+}
+
 # A copy of the tree with all worked answers in it, built: a guest has no compilers.
 solved_tree() { # DIR
 	local patch
