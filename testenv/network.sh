@@ -218,14 +218,13 @@ choose_number() { # WHAT-IP-SHOWS: the lowest that no environment and no address
 	die 'all 254 numbers are in use. Remove what you do not need.' "See what there is: $0 list"
 }
 
-make_pair() { # WHAT-IP-SHOWS: the namespace and both ends with their VLANs, not yet up
-	local is='mtu 1500 numtxqueues 1 numrxqueues 1 address' index='' id
-	local off=/proc/sys/net/ipv6/conf/$env/disable_ipv6
-	# The first device ever made in a network namespace gets index 2. If both ends have the same
-	# index, the kernel takes a second to notice that they are up.
-	[[ $1 =~ $'\n'([2-9]|[1-9][0-9]+): ]] || index='index 3 '
+make_pair() { # the namespace and both ends with their VLANs, not yet up
+	local is='mtu 1500 numtxqueues 1 numrxqueues 1 address' id
+	local off=/proc/sys/net/ipv6/conf/$env/disable_ipv6 index=$((1000 + num))
+	# If both ends have the same index (2, where both namespaces are new), the kernel takes a second
+	# to notice that they are up. So the inner one gets an index that few devices have.
 	batch '' "netns add $env" \
-		"link add dev $env $index$is ${mac}1 type veth peer name veth0 netns $env $is ${mac}2" \
+		"link add dev $env $is ${mac}1 type veth peer name veth0 index $index netns $env $is ${mac}2" \
 		"link set dev $env alias xdp-lab:$env"
 	for id in ${ids#0}; do
 		batch '' "link add link $env name $env.$id type vlan id $id"
@@ -274,7 +273,7 @@ make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way
 	choose_number "$1"
 	making=1 # from here on whatever ends this script removes it
 	write_state "$num" 1 "${given[--legacy-ip]:-0}" "${given[--vlan]:-0}" 0
-	make_pair "$1"
+	make_pair
 	tune veth0 nsenter "--net=/run/netns/$env"
 	tune "$env"
 	raise "$env" 2 veth0 "link set dev lo up alias xdp-lab:$env"

@@ -308,7 +308,7 @@ done
 [ "$cmd" != st ] || cmd=status
 if [[ -z $cmd || $cmd = help ]]; then
 	[ -n "$cmd" ] || exec >&2
-	printf '%s\n' "$help"
+	printf %s "$help"
 	[ -z "$cmd" ] || exit 0
 	exit 2
 fi

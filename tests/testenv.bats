@@ -70,6 +70,14 @@ nothing_is_left() {
 	run ! grep -q tentative <(ip -6 addr show dev left && ip -n left -6 addr show dev veth0)
 }
 
+@test "it is up at once, and so is the next one" {
+	for name in one two three; do
+		"$t" setup --name $name >/dev/null
+		[ "$(<"/sys/class/net/$name/operstate")" = up ]
+		[ "$(<"/sys/class/net/$name/ifindex")" -ne "$(<"/sys/class/net/$name/iflink")" ]
+	done
+}
+
 @test "--legacy-ip adds IPv4" {
 	"$t" setup --name left --legacy-ip >/dev/null
 	ping -q -c 1 -W 1 10.11.1.2
