@@ -5,7 +5,8 @@ top := $(CURDIR)
 lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
 builds := $(addprefix build-,$(lessons))
 kerns := $(addprefix kerns-,$(lessons))
-cleans := $(addprefix clean-,common $(lessons))
+pages := $(patsubst %/Makefile,%,$(wildcard docs/*/Makefile)) # their readers build them
+cleans := $(addprefix clean-,common $(lessons) $(pages))
 
 .PHONY: all check tests clean distclean help $(lessons) common $(builds) $(kerns) $(cleans)
 
