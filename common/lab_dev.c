@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices: their numbers, the right to touch them, and the routes that lead over them. */
+/* Devices: their numbers, what runs on them, the right to touch them, the routes over them. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -54,11 +54,11 @@ int lab_check_root(void)
 			      "root, but not enough");
 }
 
-/* ---- Routes. The kernel lists them, and the devices, over a netlink socket. ---- */
+/* ---- Questions to the kernel, over a netlink socket ---- */
 
 typedef void (*take_message)(const struct nlmsghdr *msg, void *arg);
 
-static int read_dump(int fd, take_message take, void *arg)
+static int read_answer(int fd, take_message take, void *arg)
 {
 	char buf[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
 
@@ -80,24 +80,35 @@ static int read_dump(int fd, take_message take, void *arg)
 	}
 }
 
-static int dump(int type, size_t body_size, take_message take, void *arg)
+/* flags: NLM_F_DUMP for all that there is, or NLM_F_ACK to know where the one answer ends. */
+static int ask(int type, int flags, const void *body, size_t body_size, take_message take,
+	       void *arg)
 {
 	struct {
 		struct nlmsghdr head;
-		char body[64]; /* all zero: any family, everything */
+		char body[64];
 	} request = {
 		.head = { .nlmsg_len = NLMSG_LENGTH(body_size),
 			  .nlmsg_type = type,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+			  .nlmsg_flags = NLM_F_REQUEST | flags },
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : read_dump(fd, take, arg);
+	if (body)
+		memcpy(request.body, body, body_size);
+	err = send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno :
+								  read_answer(fd, take, arg);
 	close(fd);
 	return err;
+}
+
+/* Of any family, everything. */
+static int dump(int type, size_t body_size, take_message take, void *arg)
+{
+	return ask(type, NLM_F_DUMP, NULL, body_size, take, arg);
 }
 
 static void sort_attributes(const struct rtattr *attr, int len, const struct rtattr **by_type,
@@ -113,6 +124,36 @@ static int number_in(const struct rtattr *attr)
 {
 	return attr && RTA_PAYLOAD(attr) >= sizeof(int) ? *(const int *)RTA_DATA(attr) : 0;
 }
+
+/* ---- What runs on a device ---- */
+
+static void take_ids(const struct nlmsghdr *msg, void *arg)
+{
+	const struct rtattr *attr[IFLA_MAX + 1], *xdp[IFLA_XDP_MAX + 1];
+	struct lab_running *running = arg;
+
+	if (msg->nlmsg_type != RTM_NEWLINK)
+		return;
+	sort_attributes(IFLA_RTA(NLMSG_DATA(msg)), IFLA_PAYLOAD(msg), attr, IFLA_MAX);
+	if (!attr[IFLA_XDP])
+		return;
+	sort_attributes(RTA_DATA(attr[IFLA_XDP]), RTA_PAYLOAD(attr[IFLA_XDP]), xdp, IFLA_XDP_MAX);
+	running->native = number_in(xdp[IFLA_XDP_DRV_PROG_ID]);
+	running->skb = number_in(xdp[IFLA_XDP_SKB_PROG_ID]);
+	running->offload = number_in(xdp[IFLA_XDP_HW_PROG_ID]);
+}
+
+int lab_ask_device(int ifindex, struct lab_running *running)
+{
+	struct ifinfomsg device = { .ifi_index = ifindex };
+	int err;
+
+	memset(running, 0, sizeof(*running));
+	err = ask(RTM_GETLINK, NLM_F_ACK, &device, sizeof(device), take_ids, running);
+	return err == -ENODEV ? 0 : err; /* on none runs nothing */
+}
+
+/* ---- Routes ---- */
 
 /* A device and those above it: the bridge that it is a port of, the VLANs on it, ... */
 struct stack {
@@ -166,7 +207,7 @@ static void stack_link(const struct nlmsghdr *msg, void *arg)
 }
 
 struct found_route {
-	const struct stack *stack;
+	struct stack stack;
 	bool next_hop_here; /* some nexthop object (ip nexthop) leads over the stack */
 	char text[200]; /* "" while none is found */
 };
@@ -193,33 +234,56 @@ static void look_at_hops(const struct rtattr *hops, struct found_route *found,
 	int len = RTA_PAYLOAD(hops);
 
 	while (RTNH_OK(hop, len) && !*found->text) {
-		if (in_stack(found->stack, hop->rtnh_ifindex))
+		if (in_stack(&found->stack, hop->rtnh_ifindex))
 			describe_route(found, route, NULL, table, hop->rtnh_ifindex);
 		len -= NLMSG_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
 	}
 }
 
-static void look_at_route(const struct nlmsghdr *msg, void *arg)
+/* The default routes, as the kernel told of them, one after the other. */
+struct routes {
+	char *messages;
+	size_t size;
+	bool too_many;
+};
+
+static void keep_default(const struct nlmsghdr *msg, void *arg)
 {
 	const struct rtmsg *route = NLMSG_DATA(msg);
-	const struct rtattr *attr[RTA_MAX + 1];
-	struct found_route *found = arg;
-	int table;
+	struct routes *kept = arg;
+	size_t size = NLMSG_ALIGN(msg->nlmsg_len);
+	char *larger;
 
-	if (msg->nlmsg_type != RTM_NEWROUTE || route->rtm_dst_len || *found->text ||
+	if (msg->nlmsg_type != RTM_NEWROUTE || route->rtm_dst_len ||
 	    route->rtm_type != RTN_UNICAST ||
 	    (route->rtm_family != AF_INET && route->rtm_family != AF_INET6))
 		return;
+	larger = realloc(kept->messages, kept->size + size);
+	if (!larger) {
+		kept->too_many = true;
+		return;
+	}
+	kept->messages = larger;
+	memcpy(larger + kept->size, msg, msg->nlmsg_len);
+	kept->size += size;
+}
+
+static void look_at_route(const struct nlmsghdr *msg, struct found_route *found)
+{
+	const struct rtmsg *route = NLMSG_DATA(msg);
+	const struct rtattr *attr[RTA_MAX + 1];
+	int table;
+
 	sort_attributes(RTM_RTA(route), RTM_PAYLOAD(msg), attr, RTA_MAX);
 	table = attr[RTA_TABLE] ? number_in(attr[RTA_TABLE]) : route->rtm_table;
-	if (in_stack(found->stack, number_in(attr[RTA_OIF])))
+	if (in_stack(&found->stack, number_in(attr[RTA_OIF])))
 		describe_route(found, route, attr[RTA_GATEWAY], table, number_in(attr[RTA_OIF]));
 	if (attr[RTA_MULTIPATH])
 		look_at_hops(attr[RTA_MULTIPATH], found, route, table);
 	/* The kernel may name nothing but a nexthop object, alone or of a group: any is suspect. */
 	if (attr[RTA_NH_ID] && !attr[RTA_OIF] && !attr[RTA_MULTIPATH] && found->next_hop_here)
-		describe_route(found, route, NULL, table, found->stack->ifindex[0]);
+		describe_route(found, route, NULL, table, found->stack.ifindex[0]);
 }
 
 static void look_at_nexthop(const struct nlmsghdr *msg, void *arg)
@@ -232,25 +296,51 @@ static void look_at_nexthop(const struct nlmsghdr *msg, void *arg)
 		return;
 	sort_attributes((const struct rtattr *)((const char *)hop + NLMSG_ALIGN(sizeof(*hop))),
 			NLMSG_PAYLOAD(msg, sizeof(*hop)), attr, NHA_MAX);
-	found->next_hop_here |= in_stack(found->stack, number_in(attr[NHA_OIF]));
+	found->next_hop_here |= in_stack(&found->stack, number_in(attr[NHA_OIF]));
+}
+
+/* Devices may stand on each other in any order, several high. */
+static int find_stack(struct stack *stack)
+{
+	int err;
+
+	do {
+		stack->grew = false;
+		err = dump(RTM_GETLINK, sizeof(struct ifinfomsg), stack_link, stack);
+	} while (!err && stack->grew);
+	return err;
+}
+
+static int find_route(struct found_route *found)
+{
+	struct routes kept = {};
+	size_t at = 0;
+	int err = dump(RTM_GETROUTE, sizeof(struct rtmsg), keep_default, &kept);
+
+	if (!err && kept.too_many)
+		err = -ENOMEM;
+	if (!err && kept.size) /* without a default route, it does not matter which devices */
+		err = find_stack(&found->stack);
+	if (!err && kept.size)
+		err = dump(RTM_GETNEXTHOP, sizeof(struct nhmsg), look_at_nexthop, found);
+	while (!err && at < kept.size && !*found->text) {
+		const struct nlmsghdr *msg = (const struct nlmsghdr *)(kept.messages + at);
+
+		look_at_route(msg, found);
+		at += NLMSG_ALIGN(msg->nlmsg_len);
+	}
+	free(kept.messages);
+	return err;
 }
 
 int lab_check_route(const char *dev, int ifindex)
 {
-	struct stack stack = { .ifindex = { ifindex }, .count = 1 };
-	struct found_route found = { .stack = &stack };
-	int err = 0;
+	struct found_route found = { .stack = { .ifindex = { ifindex }, .count = 1 } };
+	int err;
 
 	if (ifindex == 1) /* that is lo, in every network namespace: nobody's way in */
 		return 0;
-	do { /* devices may stand on each other in any order, several high */
-		stack.grew = false;
-		err = dump(RTM_GETLINK, sizeof(struct ifinfomsg), stack_link, &stack);
-	} while (!err && stack.grew);
-	if (!err)
-		err = dump(RTM_GETNEXTHOP, sizeof(struct nhmsg), look_at_nexthop, &found);
-	if (!err)
-		err = dump(RTM_GETROUTE, sizeof(struct rtmsg), look_at_route, &found);
+	err = find_route(&found);
 	if (err)
 		return pr_err(err, "cannot find out which routes lead over %s", dev);
 	if (!*found.text)

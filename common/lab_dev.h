@@ -5,11 +5,24 @@
 
 #include <stdbool.h>
 
+#include <linux/types.h>
+
 /* The device's number in this network namespace, or -ENODEV after an error that lists those. */
 int lab_ifindex(const char *dev);
 
 /* Root, or the capabilities that stand for it? 0, or an error that says what to type. */
 int lab_check_root(void);
+
+/* The ids of the programs that a device itself runs, one in each mode at most; 0 is none. */
+struct lab_running {
+	__u32 native, skb, offload;
+};
+
+/*
+ * Asks the kernel of this one device. The library's call (see basic01) has it tell of all that
+ * there are, which takes a while where there are many. 0 or a negative errno.
+ */
+int lab_ask_device(int ifindex, struct lab_running *running);
 
 /*
  * Would a program on this device stop traffic that the machine needs, your own login among it?

@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <linux/if_link.h>
 
 #include "lab_dev.h"
 #include "lab_link.h"
@@ -108,17 +107,16 @@ static int fill_from_dispatcher(struct lab_prog *progs, struct xdp_multiprog *mp
 	return err ?: count;
 }
 
-static int fill_from_query(struct lab_prog *progs, const struct bpf_xdp_query_opts *query,
-			   int ifindex)
+static int fill_from_device(struct lab_prog *progs, const struct lab_running *running, int ifindex)
 {
 	int count = 0, err = 0;
 
-	if (query->drv_prog_id)
-		err = fill_prog(&progs[count++], query->drv_prog_id, XDP_MODE_NATIVE);
-	if (!err && query->skb_prog_id)
-		err = fill_prog(&progs[count++], query->skb_prog_id, XDP_MODE_SKB);
-	if (!err && query->hw_prog_id)
-		err = fill_prog(&progs[count++], query->hw_prog_id, XDP_MODE_HW);
+	if (running->native)
+		err = fill_prog(&progs[count++], running->native, XDP_MODE_NATIVE);
+	if (!err && running->skb)
+		err = fill_prog(&progs[count++], running->skb, XDP_MODE_SKB);
+	if (!err && running->offload)
+		err = fill_prog(&progs[count++], running->offload, XDP_MODE_HW);
 	for (int i = 0; !err && i < count; i++) {
 		progs[i].holder_id = lab_find_link(ifindex, progs[i].id);
 		if (progs[i].holder_id)
@@ -135,18 +133,18 @@ static bool is_closed(const struct lab_prog *progs, int count)
 
 static int ask_once(int ifindex, struct lab_prog progs[LAB_MAX_PROGS])
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct lab_running running;
 	struct xdp_multiprog *mp;
 	int count, err;
 
-	err = bpf_xdp_query(ifindex, 0, &query);
-	if (err || query.attach_mode == XDP_ATTACHED_NONE)
+	err = lab_ask_device(ifindex, &running);
+	if (err || !(running.native | running.skb | running.offload))
 		return err;
 	mp = lab_can_share() ? xdp_multiprog__get_from_ifindex(ifindex) : NULL;
 	if (mp && !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp))
 		count = fill_from_dispatcher(progs, mp);
 	else
-		count = fill_from_query(progs, &query, ifindex);
+		count = fill_from_device(progs, &running, ifindex);
 	xdp_multiprog__close(mp);
 	return count;
 }
