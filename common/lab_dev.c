@@ -233,7 +233,8 @@ static void look_at_hops(const struct rtattr *hops, struct found_route *found,
 	const struct rtnexthop *hop = RTA_DATA(hops);
 	int len = RTA_PAYLOAD(hops);
 
-	while (RTNH_OK(hop, len) && !*found->text) {
+	/* RTNH_OK() looks before it asks whether anything is left. */
+	while (len >= (int)sizeof(*hop) && RTNH_OK(hop, len) && !*found->text) {
 		if (in_stack(&found->stack, hop->rtnh_ifindex))
 			describe_route(found, route, NULL, table, hop->rtnh_ifindex);
 		len -= NLMSG_ALIGN(hop->rtnh_len);
