@@ -229,6 +229,13 @@ passes('each page begins with nothing',
 	console("\$ ls /sys/class/net /run/netns /run/xdp-lab \$HOME /tmp\n…\n"
 	. "/run/netns:\n\n/run/xdp-lab:\n\n/sys/class/net:\nlo\n…\n"));
 
+SKIP: {
+	skip 'needs tool sudo: a plain user becomes root with it', 1 if !-u '/usr/bin/sudo';
+	passes('--as-user: root only behind sudo, also in a shell inside',
+		console("\$ id -u; type ethtool 2>&1 | grep -c 'not found'\n65534\n1\n"
+		. "\$ touch x && sudo id -u\n0\n\$ sudo -s\n\$ id -u\n0\n\$ exit\n\$ id -u\n65534\n"), '--as-user');
+}
+
 # --- helpers for authors ---
 
 my $draft = "# A\n\n" . console("\$ seq 5\n1\n…\n5\n\$ echo new\n\$ seq 3\n1\n7\n3\n")

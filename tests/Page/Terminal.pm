@@ -26,9 +26,10 @@ use constant {
 
 my @terminals;
 
-# new(DIRECTORY, ENVIRONMENT): starts bash there; wait_prompt() says when it is ready.
+# new(DIRECTORY, ENVIRONMENT, PLAIN): starts bash there, as a plain user if PLAIN; wait_prompt() says
+# when it is ready.
 sub new {
-	my ($class, $directory, $environment) = @_;
+	my ($class, $directory, $environment, $plain) = @_;
 	sysopen my $master, '/dev/ptmx', O_RDWR | O_NOCTTY or die "cannot open /dev/ptmx: $!\n";
 	my ($unlock, $number) = (pack('i', 0)) x 2;
 	ioctl $master, TIOCSPTLCK, $unlock or die "cannot unlock the terminal: $!\n";
@@ -38,7 +39,7 @@ sub new {
 	if (!$pid) {
 		POSIX::setsid();
 		close $master;
-		eval { run_bash($name, $directory, $environment) };
+		eval { run_bash($name, $directory, $environment, $plain) };
 		print STDERR $@;
 		POSIX::_exit(127);
 	}
@@ -48,7 +49,7 @@ sub new {
 }
 
 sub run_bash {
-	my ($name, $directory, $environment) = @_;
+	my ($name, $directory, $environment, $plain) = @_;
 	# The first terminal that a new session opens is its controlling terminal.
 	sysopen my $slave, $name, O_RDWR or die "cannot open $name: $!\n";
 	POSIX::dup2(fileno $slave, $_) for 0 .. 2;
@@ -57,7 +58,9 @@ sub run_bash {
 	%ENV = (%$environment, PROMPT_COMMAND => 'printf "\001%s;%s\002" $? $$; PS1= PS2=');
 	# What a shell started in the background has these ignored, and would pass that on.
 	$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP);
-	exec qw(bash --noprofile --norc --noediting -i) or die "cannot run bash: $!\n";
+	my @as = $plain ? qw(setpriv --reuid 65534 --regid 65534 --clear-groups) : ();
+	chown 65534, -1, $name if $plain;
+	exec @as, qw(bash --noprofile --norc --noediting -i) or die "cannot run bash: $!\n";
 }
 
 # Reads what all terminals print, for SECONDS at most; false when nothing came.
