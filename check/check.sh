@@ -288,7 +288,7 @@ choose_place() {
 	echo 'Grading loads programs into the kernel. That takes root, and there is no sudo here.' >&2
 	if [ ! -t 0 ] || ! ask 'Use a throwaway virtual machine instead?'; then
 		die 3 'this machine cannot tell, as this user. In a throwaway virtual machine it can:' \
-			"  $self check --vm ${words[*]-}"
+			"  $self check --vm${words[*]:+ ${words[*]}}"
 	fi
 	vm=1
 }

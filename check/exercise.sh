@@ -70,12 +70,14 @@ remember_hint() { # N
 	{
 		[ ! -f "$state/hints" ] || grep -v "^$lesson/$exercise " "$state/hints" || :
 		echo "$lesson/$exercise $1"
-	} 2>/dev/null >"$state/hints.new" && mv "$state/hints.new" "$state/hints"
+	} 2>/dev/null >"$state/hints.new" && mv "$state/hints.new" "$state/hints" ||
+		echo 'lab: which hints you have seen could not be kept: is the disk full?' >&2
 }
 
 cmd_hint() {
 	local count n
 	choose
+	section_of "$lesson" "$exercise" >/dev/null
 	count=$(hints | grep -c $'^\001') || die 1 "$lesson/README.md has no hints for $exercise"
 	printf '%s, %s: %s\n' "$lesson" "$exercise" "$(title_of "$lesson" "$exercise")"
 	if [ -n "$all" ]; then
@@ -102,6 +104,7 @@ cmd_hint() {
 # ---- what was built
 
 files_of() { # DIRECTORY: paths in it, each ended by a zero byte
+	[ -e "$1" ] || return 0
 	(cd "$1" && find . -path ./solution -prune -o -path ./.build -prune -o -path ./README.md -o \
 		\( -type f -o -type l \) ! -name '*.o' ! -name '*.ll' ! -name '*.s' -print0) |
 		while IFS= read -r -d '' path; do

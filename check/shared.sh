@@ -126,11 +126,25 @@ lesson_of() { # WORD
 	die 2 "there is no lesson '$1'${near:+; did you mean $near?}" "  all lessons: $self list"
 }
 
+# Of a lesson without exercises that should have some: what of it is missing.
+missing_of_lesson() { # LESSON
+	grep -qs "^$1/[0-9]*-" "$here/check/concepts.txt" && [ -z "$(exercises "$1")" ] || return
+	[ -d "$here/$1" ] && echo "$1/solution" || echo "$1"
+}
+
+say_no_exercises() { # LESSON
+	local what
+	what=$(missing_of_lesson "$1") ||
+		die 2 "$1 has no exercises: its page is there to be read, $1/README.md"
+	die 2 "$what is missing, and with it the exercises. It is in every fresh copy of the lab." \
+		"  With git:  git checkout -- $what"
+}
+
 # What somebody typed for an exercise: its name, its number, or the beginning of just one.
 exercise_of() { # LESSON WORD
 	local all found near
 	all=$(exercises "$1")
-	[ -n "$all" ] || die 2 "$1 has no exercises: its page is there to be read, $1/README.md"
+	[ -n "$all" ] || say_no_exercises "$1"
 	found=$(grep -Fx -- "$2" <<<"$all" ||
 		{ [[ $2 =~ ^[0-9]+$ ]] && sed -n "$((10#$2))p" <<<"$all"; } ||
 		awk -v word="$2" 'index($0, word) == 1' <<<"$all")

@@ -40,6 +40,14 @@ list() {
 	[ $all -eq 0 ] || printf '\n%d of %d exercises passed.' $passed $all
 	printf '\n'
 	say_untold
+	say_missing
+}
+
+say_missing() {
+	local lesson what
+	for lesson in $(lessons); do
+		! what=$(missing_of_lesson "$lesson") || echo "Missing: $what. With git: git checkout -- $what"
+	done
 }
 
 # What is left out, until somebody asks for it by its name.
@@ -107,5 +115,6 @@ count
 printf 'xdp-lab: %d exercises, %d passed.\n' "$all" "$passed"
 [ "$all" -eq 0 ] || next
 say_untold
+say_missing
 machine
 printf 'All commands: %s help\n' "$self"

@@ -318,6 +318,28 @@ fake_vm() { # runs the command here, and notes what it was
 	[ ! -s .lab/progress ]
 }
 
+@test "a lesson that is gone, or its exercises: it is said, and how to get it back" {
+	printf '%s/1-bytes  requires a\n' $one >>check/concepts.txt
+	cp -r $one /run/kept
+	rm -r $one/solution
+	for command in 'check one' 'check one bytes' 'solution one' 'hint one' 'watch one'; do
+		# shellcheck disable=SC2086 # words
+		says 2 "lab: $one/solution is missing" "git checkout -- $one/solution" -- ./lab $command
+	done
+	says 0 "Missing: $one/solution." -- ./lab
+	rm -r $one
+	says 2 "lab: $one is missing" -- ./lab check one
+	says 0 "Missing: $one." -- ./lab list
+	says 0 'is as it came' -- ./lab reset one
+	silent_about 'No such file' 'line '
+	rm -r $one
+	mv /run/kept $one
+	says 1 'failed bytes' -- ./lab check one
+	rm $one/README.md
+	says 1 "$one/README.md is missing" -- ./lab hint one bytes
+	silent_about 'has no hints'
+}
+
 @test "a read-only tree: one sentence, status 3" {
 	./lab check || :
 	echo >>$one/answer.c
