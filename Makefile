@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Builds all lessons. Knows nothing of networks, of root, or of what the programs do.
 
-top := $(CURDIR)
+top := .
 lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
 builds := $(addprefix build-,$(lessons))
 kerns := $(addprefix kerns-,$(lessons))

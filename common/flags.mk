@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # How everything here is compiled, and how make shows it: one aligned line a file; V=1 the commands.
+# Paths are relative, from $(top) on: make takes one that has blanks in it for several.
 
 warnings := -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
 
@@ -19,5 +20,8 @@ run = $(3)
 else ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 run = @$(3)
 else
-run = @printf '  %-6s %s\n' '$(1)' '$(patsubst $(top)/%,%,$(abspath $(2)))'; $(3)
+# A file by its path in the tree: from one place to the other, with blanks as question marks.
+blank := $() $()
+place := $(subst $(blank),?,$(CURDIR))
+run = @printf '  %-6s %s\n' '$(1)' '$(patsubst $(abspath $(place)/$(top))/%,%,$(abspath $(place)/$(2)))'; $(3)
 endif

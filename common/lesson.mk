@@ -6,7 +6,7 @@
 # Also: make NAME.ll (LLVM's intermediate code) and make NAME.s (BPF assembly) of each KERNS.
 # Dependencies on headers come from the compilers and lie, out of the way, in .build/.
 
-top := $(patsubst %/common/lesson.mk,%,$(abspath $(lastword $(MAKEFILE_LIST))))
+top := $(patsubst %/common/lesson.mk,%,$(lastword $(MAKEFILE_LIST)))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

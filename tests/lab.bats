@@ -103,6 +103,28 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 	grep -q '^basic01-xdp-pass ' <<<"$output"
 }
 
+@test "a tree whose path has blanks in it is built, graded and shown like any other" {
+	tree="$BATS_TEST_TMPDIR/a tree of mine"
+	cp -r "$LAB_TREE" "$tree"
+	rm -rf "$tree/.lab"
+	make -s -C "$tree" distclean
+	ln -s "$tree/lab" "$BATS_TEST_TMPDIR/my lab"
+	cd /
+	for arguments in 'setup --yes' doctor list 'hint basic01' 'demo --yes'; do
+		# shellcheck disable=SC2086 # words
+		run "$BATS_TEST_TMPDIR/my lab" $arguments
+		[ "$status" -eq 0 ]
+	done
+	grep -q 'All of it is gone again' <<<"$output"
+	run "$tree/lab" check basic01
+	[ "$status" -eq 1 ]
+	grep -q 'not yet  verdict' <<<"$output"
+	cd "$tree/basic01-xdp-pass"
+	touch xdp_pass_kern.c
+	run make
+	[ "$output" = '  BPF    basic01-xdp-pass/xdp_pass_kern.o' ]
+}
+
 @test "list names every lesson with what it is about" {
 	run ./lab list
 	[ "$status" -eq 0 ]
