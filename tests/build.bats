@@ -206,22 +206,11 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	done
 }
 
-# ---- configure, where something is missing: a PATH with what there is, less one thing
-
-without() { # TOOL...: a PATH without these
-	local dir=$BATS_TEST_TMPDIR/bin tool
-	mkdir -p "$dir"
-	for tool in /usr/bin/* /usr/sbin/*; do
-		ln -sf "$tool" "$dir/" 2>/dev/null
-	done
-	for tool; do
-		rm -f "$dir/$tool" "$dir/$tool"-[0-9]*
-	done
-	echo "$dir"
-}
+# ---- configure, where something is missing
 
 @test "configure names the package where clang is missing" {
-	PATH=$(without clang) run ./configure
+	links_without "$BATS_TEST_TMPDIR/bin" clang
+	PATH=$BATS_TEST_TMPDIR/bin run ./configure
 	[ "$status" -eq 1 ]
 	grep -q '^clang  *no: not found' <<<"$output"
 	grep -q 'apt-get install clang llvm\|dnf install clang llvm\|clang llvm' <<<"$output"

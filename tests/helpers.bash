@@ -30,6 +30,19 @@ configured() { # NAME: what configure found
 	sed -n "s/^$1 := //p" "$LAB_TREE/config.mk"
 }
 
+# For a PATH that has what is installed, less these tools. It is one command for all links: a process
+# each would take seconds.
+links_without() { # DIR TOOL...
+	local dir=$1 tool
+	shift
+	mkdir -p "$dir"
+	ln -s /usr/local/bin/* /usr/bin/* /usr/sbin/* /bin/* "$dir/" 2>/dev/null || : # the first of a name
+	for tool; do
+		rm -f "$dir/$tool" "$dir/$tool"-[0-9]*
+	done
+	[ -e "$dir/sh" ]
+}
+
 # A name for a program that nobody else's has. (Whoever builds objects for a guest knows it before.)
 new_witness() {
 	export WITNESS=${LAB_WITNESS:-w_${BASHPID}_$RANDOM}

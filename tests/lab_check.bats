@@ -20,15 +20,6 @@ teardown() {
 	remove_tree
 }
 
-without_sudo() { # sets PATH
-	mkdir -p /run/bin
-	local one
-	for one in /usr/local/bin/* /usr/bin/* /bin/* /usr/sbin/*; do
-		case $one in */sudo) ;; *) [ -e "/run/bin/${one##*/}" ] || ln -s "$one" /run/bin/ ;; esac
-	done
-	PATH=/run/bin
-}
-
 @test "without a lesson: the first one with something that has not passed" {
 	says 1 "$one" 'failed bytes' '- mode' -- ./lab check
 	silent_about "$two"
@@ -269,7 +260,8 @@ without_sudo() { # sets PATH
 
 @test "neither root nor sudo: one sentence, and the virtual machine that can" {
 	chown -R "$nobody:$nobody" .
-	without_sudo
+	links_without /run/bin sudo
+	PATH=/run/bin
 	says 3 'takes root, and there is no sudo' './lab check --vm one' -- as_nobody env "PATH=$PATH" ./lab check one
 	says 0 'Hint 1' -- as_nobody env "PATH=$PATH" ./lab hint one
 }
