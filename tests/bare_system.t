@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 400
 # time limit: 1500
 # outside
-# alone
 # not with --quick
 #
-# The two commands of README.md on systems that have nothing: a minimal Debian with git and sudo.
+# The two commands of README.md on systems that have nothing: a minimal Debian with git and sudo. Of
+# Debian 13 as root debian13.t begins with them.
 
 set -u
 here=$(dirname "$0")
@@ -18,7 +19,10 @@ if ! "$here/bare-system" --mirror; then
 	exit 0
 fi
 
-# What each bare system goes through; the last lines of what goes wrong come with it.
+# What each bare system goes through; the last lines of what goes wrong come with it. ./lab test is
+# there to show that its list of packages is complete. So it leaves out what would say here what it
+# says on this machine: the files with "# once:", and the proofs of grader.t, which need no tool that
+# lab_graded.bats does not need. One file at a time, as others run beside this one.
 cat >"$tmp/script" <<'END'
 exec 2>&1 </dev/null
 step() { # NAME COMMAND...
@@ -47,6 +51,10 @@ root)
 		sh -c './lab demo >/tmp/two 2>&1 && ! grep Missing /tmp/two'
 	step 'as root: without a network, once installed' says "$gone" unshare --net ./lab demo
 	step 'as root: ./lab doctor says that the lessons can run' says 'All lessons can run' ./lab doctor
+	# shellcheck disable=SC2046 # names without blanks
+	LAB_TEST_JOBS=1 step 'as root: ./lab test --quick' ./lab test --quick --yes \
+		$(grep -L '^# once: \|^# not with --quick$' tests/*.bats tests/*.t tests/*_test.c |
+			grep -v '/grader\.t$')
 	;;
 user)
 	useradd --create-home learner
@@ -60,25 +68,31 @@ user)
 	step 'as a user with sudo: nothing in the tree is root'"'"'s' \
 		sh -c '[ -z "$(find . -user root)" ] && [ -x basic01-xdp-pass/xdp_pass_user ]'
 	;;
-tests)
-	git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab
-	step 'as root: ./lab test --quick' ./lab test --quick --yes
-	;;
 esac
 END
 
-# The tests compare what tools print with what pages show, which is what Debian 12's tools print.
-for run in bookworm:root bookworm:user bookworm:tests trixie:root trixie:user; do
-	release=${run%:*} who=${run#*:}
+run() { # RELEASE:WHO...
+	local one
+	for one; do
+		"$here/bare-system" "${one%:*}" "$tmp/script" "${one#*:}" >"$tmp/$one" 2>&1
+	done
+}
+
+# Two at a time. The tests compare what tools print with what pages show, which is what Debian 12's
+# tools print.
+run bookworm:root &
+run bookworm:user trixie:user
+wait
+for one in bookworm:root bookworm:user trixie:user; do
 	while read -r line; do
 		case $line in
 		'ok '* | 'not ok '*)
 			number=$((number + 1))
-			printf '%s\n' "${line%%ok *}ok $number - $release, ${line#*ok }"
+			printf '%s\n' "${line%%ok *}ok $number - ${one%:*}, ${line#*ok }"
 			;;
 		*) printf '# %s\n' "${line#\# }" ;;
 		esac
-	done < <("$here/bare-system" "$release" "$tmp/script" "$who" 2>&1)
+	done <"$tmp/$one"
 done
 echo "1..$number"
-[ "$number" -ge 15 ]
+[ "$number" -ge 11 ]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 38
 # time limit: 200
 #
 # configure and make: what they build, rebuild, say, and say where something is missing.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 300
 #
 # The loaders' tests on kernels that run libxdp's dispatcher, in virtual machines: those of the
 # dispatcher itself; with LAB_GUEST_FILES="loader interop pins stats attach_for" those of tests/

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 76
 # time limit: 1800
 #
 # The exercises, proved by machine, for every lesson with worked answers:

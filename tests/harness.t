@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 30
+# once: it is about tests/run
 # time limit: 240
 # outside
 # alone

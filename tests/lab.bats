@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 32
 # time limit: 300
 #
 # The front door: what ./lab says, asks and does.

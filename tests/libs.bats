@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 40
 # time limit: 400
 # outside
 # not with --quick

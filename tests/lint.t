@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 12
+# once: it reads the sources
 # time limit: 120
 #
 # The tree keeps its own rules; and the program that checks them sees each rule broken.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 15
 # time limit: 180
 # sanitizers: too
 #

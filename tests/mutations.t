@@ -1,5 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 37
 # time limit: 300
 #
 # A damaged object file never crashes a loader, and never leaves anything attached: 2,000 mutations

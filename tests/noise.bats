@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 23
 # time limit: 400
 #
 # The worked answers under bad conditions: each passes, or the lab says that it cannot tell. Never

@@ -1,5 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 20
+# once: it is about tests/pages
 #
 # tests/pages itself: a right page passes, and each kind of wrong page does not.
 # time limit: 240

@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 60
 #
 # Every page of the lab does what it shows.
 # time limit: 900

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 30
+# once: parse.bats has what a compiler can make of headers/lab/parse.h
 # time limit: 400
 #
 # headers/lab/parse.h in the kernel against check/packet.c, which was written separately, on odd

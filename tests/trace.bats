@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# alone
 #
 # The kernel's trace, of which there is one for the machine, and which one process reads at a time.
 
@@ -9,6 +8,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	exec 8</sys/kernel/tracing/README && flock 8 # tests/pages has the same lock
 }
 
 setup() {
