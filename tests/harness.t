@@ -7,18 +7,28 @@
 # alone
 #
 # tests/run itself: what goes wrong in a test turns it red and is told; what others do on this
-# machine does not. It works in a network and mounts of its own: some of these tests leave things.
+# machine does not. It works in networks and mounts of its own: some of these tests leave things. Its
+# parts mostly wait, and so run at the same time.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-if [ "${1-}" != inside ]; then
-	exec unshare --net --mount --propagation private bash "$0" inside
+if [ "${1-}" != part ]; then
+	out=$(mktemp -d)
+	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$out"' EXIT
+	for part in 1 2 3 4; do
+		setpriv --pdeathsig TERM unshare --net --mount --propagation private bash "$0" part $part \
+			>"$out/$part" &
+	done
+	wait
+	cat "$out"/[1-4] | awk '/^(not )?ok - / { sub(/ok -/, "ok " ++n " -") } { print } END { print "1.." n }'
+	[ "$(cat "$out"/[1-4] | grep -cx '# all of it')" -eq 4 ]
+	exit
 fi
+part=$2
 mount -t tmpfs -o mode=755 run /run && mkdir /run/netns /run/xdp-lab &&
 	mount -t sysfs sysfs /sys && mount -t bpf bpf /sys/fs/bpf || exit 1
 
 tmp=$(mktemp -d)
-number=0
 others=() # processes that stand for somebody else's
 # shellcheck disable=SC2317 # the EXIT trap
 clean() {
@@ -55,11 +65,10 @@ expect() { # NAME STATUS LAST-LINE TEXT...: what the last run must have said; !T
 		*) [[ $said == *"$text"* ]] || bad+="# it does not say '$text'"$'\n' ;;
 		esac
 	done
-	number=$((number + 1))
 	if [ -z "$bad" ]; then
-		echo "ok $number - $name"
+		echo "ok - $name"
 	else
-		echo "not ok $number - $name"
+		echo "not ok - $name"
 		printf '%s' "$bad"
 		printf '%s\n' "$said" | sed 's/^/#   /'
 	fi
@@ -69,7 +78,7 @@ file good.t <<'E'
 echo 'ok 1 - one'; echo 'ok 2 - two'; echo 1..2
 E
 
-# ---- what a file says
+if [ "$part" = 1 ]; then # ---- what a file says
 
 run good.t
 expect 'a right file passes' 0 '2 passed, 0 failed, 0 skipped' 'good.t'
@@ -142,7 +151,8 @@ E
 run good.t bail.t
 expect 'a file that gives up' 1 '2 passed, 2 failed, 0 skipped' 'it gave up: no more disk'
 
-# ---- skips
+fi
+if [ "$part" = 2 ]; then # ---- skips
 
 file skip.t <<'E'
 echo 1..2; echo 'ok 1 - one # SKIP needs tool no-such-tool: to see what it says'; echo 'ok 2 - two'
@@ -179,7 +189,8 @@ expect 'a reason that nobody knows fails' 1 '2 passed, 1 failed, 0 skipped' \
 run skip_all.t
 expect 'skips alone are no success' 1 '0 passed, 1 failed, 1 skipped' 'not one test passed'
 
-# ---- what stays behind
+fi
+if [ "$part" = 3 ]; then # ---- what stays behind
 
 file device.t <<'E'
 # outside
@@ -243,7 +254,8 @@ E
 run late.t
 expect 'what is gone a second later was not left' 0 '1 passed, 0 failed, 0 skipped'
 
-# ---- what others do meanwhile
+fi
+if [ "$part" = 4 ]; then # ---- what others do meanwhile
 
 file others.t <<'E'
 # outside
@@ -290,7 +302,8 @@ PATH=$tmp/bin:$PATH run good.t
 expect 'one that never worked does not let it begin' 1 '0 passed, 1 failed, 0 skipped' \
 	'This failed: bpftool -j prog show' '!good.t'
 
-# ---- options, and what a test gets
+fi
+if [ "$part" = 2 ]; then # ---- options, and what a test gets
 
 file long.t <<'E'
 # not with --quick
@@ -326,6 +339,43 @@ E
 run -j4 alone.t busy.t
 expect 'what is to run alone does' 0 '2 passed, 0 failed, 0 skipped'
 
+file beside.t <<'E'
+touch "$tmp/beside-${0##*/}"
+for i in $(seq 100); do [ "$(ls "$tmp" | grep -c '^beside-')" -lt 3 ] || break; sleep 0.1; done
+echo 1..1; [ "$i" -lt 100 ] && echo 'ok 1 - three' || echo 'not ok 1 - three'
+E
+for n in 1 2 3; do cp "$tmp/beside.t" "$tmp/beside$n.t"; done
+run -j3 beside1.t beside2.t beside3.t
+expect '-j 3: three at once' 0 '3 passed, 0 failed, 0 skipped'
+rm "$tmp"/beside-*
+for n in 4 5; do cp "$tmp/beside.t" "$tmp/beside$n.t"; done
+LAB_TEST_JOBS=5 run beside1.t beside2.t beside3.t beside4.t beside5.t
+expect 'LAB_TEST_JOBS=5 says the same' 0 '5 passed, 0 failed, 0 skipped'
+
+file longer.t <<'E'
+# takes: 99
+echo 'ok 1 - one'; echo 1..1
+E
+run -j1 good.t longer.t
+[[ $said == *longer.t*good.t* ]] || status=9
+expect 'what takes long begins first' 0 '3 passed, 0 failed, 0 skipped'
+
+file burns.t <<'E'
+for ((i = 0; i < 300000; i++)); do :; done; sleep 1; echo 1..1; echo 'ok 1 - one'
+E
+run burns.t
+burnt=$(sed -n 's/.* s, busy \(.*\) s$/\1/p' <<<"$said")
+took=$(sed -n 's/.*  \(.*\) s, busy .*/\1/p' <<<"$said")
+[ -n "$burnt" ] && awk "BEGIN { exit !($burnt >= 0.2 && $burnt < $took - 0.8) }" || status=9
+expect 'beside the time that it took stands how long it was busy' 0 '1 passed, 0 failed, 0 skipped'
+
+file brings.t <<'E'
+echo 'downloaded a kernel (12 MB), in 3 s' >>"$LAB_DOWNLOADS"; echo 1..1; echo 'ok 1 - one'
+E
+run brings.t
+expect 'what was downloaded is said' 0 '1 passed, 0 failed, 0 skipped' \
+	'  downloaded a kernel (12 MB), in 3 s'
+
 said=$("$here/run" --no-build "$tmp/no-such.t" 2>&1) status=$?
 expect 'a file that is not there' 2 "tests/run: there is no file $tmp/no-such.t"
 
@@ -337,8 +387,7 @@ run slow.t
 expect 'Ctrl-C ends it, and what runs' 130 'Interrupted.'
 
 if [ -n "${LAB_QUICK-}" ]; then
-	echo "ok $((number + 1)) - a sanitizer's report # SKIP needs time: it builds a copy of the tree"
-	number=$((number + 1))
+	echo "ok - a sanitizer's report # SKIP needs time: it builds a copy of the tree"
 else
 	file report.t <<'E'
 # sanitizers: too
@@ -350,4 +399,5 @@ E
 	expect "a sanitizer's report" 1 '2 passed, 1 failed, 0 skipped' 'report.t (sanitizers)' \
 		'a sanitizer reports' 'heap-use-after-free'
 fi
-echo "1..$number"
+fi
+echo '# all of it'

@@ -41,7 +41,7 @@ is_attached() {
 }
 
 @test "where tracefs is not mounted, the error says how to mount it" {
-	umount /sys/kernel/tracing
+	umount -l /sys/kernel/tracing # the lock is on a file in there
 	refused 1 'mount -t tracefs' -- "$hello" --dev left -n 1 --trace
 	mount -t tracefs tracefs /sys/kernel/tracing
 	[ -z "$(attached left)" ]
