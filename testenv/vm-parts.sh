@@ -74,12 +74,15 @@ own_lists() {
 }
 
 download() { # VERSION: the package as $new/deb/*.deb
-	local package
+	local package began=$SECONDS
 	package=$(newest_package "$1")
 	[ -n "$package" ] || return 1
 	say "downloading $package, this once"
 	mkdir -p "$new/deb"
-	(cd "$new/deb" && apt-get "${apt_options[@]}" -q download "$package" >"$tmp/apt" 2>&1)
+	(cd "$new/deb" && apt-get "${apt_options[@]}" -q download "$package" >"$tmp/apt" 2>&1) || return
+	[ -z "${LAB_DOWNLOADS-}" ] || # tests/run asks
+		printf 'downloaded %s (%d MB), in %d s\n' "$package" \
+			"$(du -cm "$new"/deb/*.deb | tail -n 1 | cut -f 1)" $((SECONDS - began)) >>"$LAB_DOWNLOADS"
 }
 
 fetch_kernel() { # VERSION: as $cache/kernels/VERSION

@@ -18,7 +18,10 @@ setup_file() {
 	if ! tests/bare-system --mirror; then
 		touch "$BATS_FILE_TMPDIR/no-mirror"
 	else
+		local began=$SECONDS
 		"$COPY/lib/get-sources" >"$BATS_FILE_TMPDIR/said" 2>&1 || cat "$BATS_FILE_TMPDIR/said" >&2
+		printf 'downloaded the sources of libbpf and libxdp (%d MB), in %d s\n' \
+			"$(du -sm "$COPY/lib/src" | cut -f 1)" $((SECONDS - began)) >>"${LAB_DOWNLOADS:-/dev/null}"
 	fi
 }
 
