@@ -15,6 +15,9 @@ if (!@pages) {
 	print "1..0 # SKIP there are no pages\n";
 	exit 0;
 }
-# As most people type them, if this machine has what they type.
-my @as = -u '/usr/bin/sudo' && -e '/etc/sudoers' && -e '/etc/hosts' ? '--as-user' : ();
+# As most people type them, where a plain user can: with sudo, and in a tree that is no secret.
+my @plain = qw(setpriv --reuid 65534 --regid 65534 --clear-groups);
+my $can = -u '/usr/bin/sudo' && -e '/etc/sudoers' && -e '/etc/hosts'
+	&& system(@plain, 'test', '-r', "$RealBin/../lab") == 0;
+my @as = $can ? '--as-user' : ();
 exec "$RealBin/pages", @as, @pages or die "cannot run tests/pages: $!\n";
