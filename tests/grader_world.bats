@@ -48,6 +48,19 @@ judged() {
 	judged 0 nothing '  ok       nothing'
 }
 
+@test "a check without a message does not compile" {
+	compiles() { # CALL
+		printf '#include "check.h"\nvoid f(void);\nvoid f(void)\n{\n\t%s\n}\n' "$1" |
+			$(configured CC) -std=gnu11 -D_GNU_SOURCE -I"$LAB_TREE/check" -I"$LAB_TREE/common" \
+				-I"$LAB_TREE/headers" -x c -fsyntax-only - >/dev/null 2>&1
+	}
+	compiles 'not_yet("%u of them", 3);'
+	run compiles 'not_yet("");'
+	[ "$status" -ne 0 ]
+	run compiles 'not_yet();'
+	[ "$status" -ne 0 ]
+}
+
 @test "a program that does not end is ended after five seconds, and it says so" {
 	judged 1 hang './odd hang had not ended after 5 seconds'
 }

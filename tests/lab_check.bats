@@ -362,6 +362,7 @@ fake_vm() { # runs the command here, and notes what it was
 	says 1 'so nothing was changed' -- ./lab reset one
 	[ "${#lines[@]}" -eq 1 ]
 	[ "$(cat $one/answer.c)" = 'int answer = 2;' ]
+	says 0 'Hint 1' 'could not be kept: is the disk full?' -- ./lab hint one bytes
 	rm fill
 	says 0 'passed mode' -- ./lab check one
 	grep -q "$one/mode passed" .lab/progress
