@@ -95,6 +95,9 @@ fails('another number is not', console("\$ echo '       0: r0 = 0x1'\n       0: 
 	qr/number 2 of the page is 0x1 here/);
 fails('nor the same one with another sign', console("\$ echo '     0: r0 = -0x2'\n     0: r0 = 2\n"),
 	qr/number 2 of the page is -0x2 here/);
+passes("a type's maps, as bpftool lists them in any order",
+	console("\$ echo '31: name <anon>  size 835B  prog_ids 24  map_ids 9,11'\n"
+		. "30: name <anon>  size 835B  prog_ids 24  map_ids 8,7\n"));
 passes('ping with a blank before the address, and without',
 	console("\$ echo 'PING ::1 (::1) 56 data bytes'\nPING ::1(::1) 56 data bytes\n"));
 fails('ping of another address',
