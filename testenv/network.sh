@@ -250,9 +250,8 @@ tune() { # DEVICE [PREFIX...]: silence it and its VLANs, switch offloads off; PR
 				echo 0 >"$1${id#.0}/$key"
 			done
 		done
-		! command -v ethtool || exec ethtool -K "$1" $3' \
-		sh "$dev" "$quiet" "$offloads" ".${ids// / .}" &>/dev/null ||
-		echo "Note: ethtool could not switch off all offloads of $dev." >&2
+		exec ethtool -K "$1" $3' sh "$dev" "$quiet" "$offloads" ".${ids// / .}" &>/dev/null ||
+		echo "Note: some offloads of $dev stay on: ethtool cannot, or is missing (apt install it)." >&2
 }
 
 raise() { # NETNS END DEVICE [COMMAND...]: after these, one end (1 outside, 2 inside) and its VLANs

@@ -138,8 +138,6 @@ setup() {
 	trap 'exit 130' INT
 	trap 'exit 141' PIPE
 	trap 'exit 143' TERM
-	command -v ethtool >/dev/null ||
-		echo 'Note: ethtool is missing, so offloads stay on. On Debian: apt install ethtool' >&2
 	lock
 	seen=$'\n'$(ask address show)
 	check_new "$seen"
@@ -174,12 +172,14 @@ first_ping() { # until the other end answers, three seconds at most
 }
 
 teardown() {
+	local names
 	[ -n "${given[--all]-}" ] || use
 	trap '' HUP INT TERM # what is begun here takes a moment and is done whole
 	lock
 	find_known
-	[ -n "${given[--all]-}" ] || known=("$env")
-	for env in "${known[@]}"; do
+	names=("${known[@]}")
+	[ -n "${given[--all]-}" ] || names=("$env")
+	for env in "${names[@]}"; do
 		read_state || { look && [[ $device$netns == *ours* ]]; } || none
 		echo "Tearing down environment '$env'"
 		remove
@@ -201,10 +201,8 @@ load() { # [ARG...]: become the loader that is meant
 	for prog in ./xdp_loader ./xdp_load_and_stats ./xdp_pass_user; do
 		[ -n "$loader" ] || [ ! -x "$prog" ] || loader=$prog
 	done
-	[ "$cmd" != stats ] || [ -x "$loader" ] || die 'there is no xdp_stats in this directory.' \
-		'The first lesson that has one is basic04: cd basic04-pinning-maps && make'
-	[ -n "$loader" ] || die 'there is no loader in this directory.' \
-		'Go to a lesson and build it (cd basic02-prog-by-name && make), or say --loader PROG.'
+	[ -n "$(type -P -- "$loader")" ] || die "there is no ${loader:-loader} in this directory." \
+		'Go to a lesson and build it: cd basic04-pinning-maps && make. Or say --loader PROG.'
 	show "$loader" --dev "$env" "$@"
 	exec "$loader" --dev "$env" "$@"
 }
@@ -216,7 +214,7 @@ show_end() { # WHERE DEVICE ADDRESSES [IP-OPTION...]: one end of it
 	[[ ! $seen =~ \ (xdp[a-z]*)[/\ ].*prog/xdp\ id\ ([0-9]+)(\ name\ ([^ ]+))? ]] ||
 		prog="XDP program id ${BASH_REMATCH[2]}${BASH_REMATCH[4]:+, ${BASH_REMATCH[4]}} (${BASH_REMATCH[1]})"
 	[ -n "$seen" ] || is="not to be seen$([ "$EUID" -eq 0 ] || echo ' without root')" prog=''
-	echo "  $1  $2  $3  $is${prog:+, $prog}"
+	printf '  %s  %-15s  %s  %s\n' "$1" "$2" "$3" "$is${prog:+, $prog}"
 }
 
 status() {
@@ -261,14 +259,6 @@ print_alias() {
 	)\'')"'
 	echo "alias t=$t"
 	[ ! -t 1 ] || echo "To make this shell know it, type: eval \$($0 alias)" >&2
-}
-
-run_ping() { # [ARG...]
-	[ -z "${given[--legacy-ip]-}" ] || [ "$ipv4" = 1 ] || die "'$env' has no IPv4 addresses." \
-		"Make it anew with them: $0 reset --legacy-ip --name $env"
-	[ -z "${given[--legacy-ip]-}" ] || host=${hosts#* }
-	printf 'Running ping from inside test environment:\n\n'
-	inside ping "$host" "$@"
 }
 
 # ---- What was typed
@@ -336,11 +326,20 @@ fi
 case $cmd in
 enter)
 	[ -t 0 ] || inside bash
-	inside bash --rcfile <(echo "[ ! -f ~/.bashrc ] || . ~/.bashrc; PS1=\"[$env] \${PS1-}\"")
+	inside bash --rcfile <(
+		echo "[ ! -f ~/.bashrc ] || . ~/.bashrc; PS1=\"[$env] \${PS1-}\""
+		print_alias
+	)
 	;;
 exec) inside "$@" ;;
 tcpdump) inside tcpdump -l -n -e -i veth0 "$@" ;;
-ping) run_ping "$@" ;;
+ping)
+	[ -z "${given[--legacy-ip]-}" ] || host=${hosts##* }
+	[[ -z ${given[--legacy-ip]-} || $ipv4 = 1 ]] || die "'$env' has no IPv4 addresses." \
+		"Make it anew with them: $0 reset --legacy-ip --name $env"
+	printf 'Running ping from inside test environment:\n\n'
+	inside ping "$host" "$@"
+	;;
 unload)
 	[ $# -eq 0 ] || load --unload "$@"
 	load --unload-all

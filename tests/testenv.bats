@@ -153,6 +153,30 @@ nothing_is_left() {
 	grep -q 'fc00:dead:cafe:1::2' <<<"$output"
 }
 
+@test "at a terminal, the shell inside shows where it is, and knows t" {
+	"$t" setup --name left >/dev/null
+	mkfifo "$BATS_TEST_TMPDIR/keys"
+	script -qefc "'$t' enter" /dev/null <"$BATS_TEST_TMPDIR/keys" >"$BATS_TEST_TMPDIR/seen" 2>&1 3>&- &
+	exec 8>"$BATS_TEST_TMPDIR/keys"
+	poll grep -q '\[left\] ' "$BATS_TEST_TMPDIR/seen"
+	printf '%s\n' 't ping -- -q -c 1' 't teardown' 'exit 7' >&8
+	wait $! || :
+	exec 8>&-
+	grep -q '1 received' "$BATS_TEST_TMPDIR/seen"
+	grep -q "this shell is inside 'left', and teardown works from outside" "$BATS_TEST_TMPDIR/seen"
+	[ -e /run/netns/left ]
+}
+
+@test "an environment that does not exist is told from those that do" {
+	"$t" setup --name left >/dev/null
+	for command in teardown reset ping enter status; do
+		run "$t" $command --name right
+		[ "$status" -eq 1 ]
+		[ "${lines[0]}" = "testenv.sh: there is no environment 'right'." ]
+		[[ ${lines[1]} == '  These exist: left. Make one: '* ]]
+	done
+}
+
 @test "inside, the BPF file system is the one outside" {
 	"$t" setup --name left >/dev/null
 	mkdir /sys/fs/bpf/seen
