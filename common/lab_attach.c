@@ -223,11 +223,28 @@ int lab_print_attached(const char *name, __u32 id, enum xdp_attach_mode mode, __
 	return 0;
 }
 
+/* In which mode does the device itself run this program? Unspecified, if it does not. */
+static enum xdp_attach_mode mode_there(__u32 id, int ifindex)
+{
+	struct lab_running running;
+
+	if (lab_ask_device(ifindex, &running))
+		return XDP_MODE_UNSPEC;
+	return running.native == id  ? XDP_MODE_NATIVE :
+	       running.skb == id     ? XDP_MODE_SKB :
+	       running.offload == id ? XDP_MODE_HW :
+				       XDP_MODE_UNSPEC;
+}
+
 int lab_report_attached(const char *name, __u32 id, const struct cli_args *args)
 {
+	enum xdp_attach_mode mode = mode_there(id, args->ifindex);
 	struct lab_prog progs[LAB_MAX_PROGS];
-	int count = lab_programs(args->ifindex, progs);
+	int count;
 
+	if (mode != XDP_MODE_UNSPEC)
+		return lab_print_attached(name, id, mode, id, args);
+	count = lab_programs(args->ifindex, progs); /* a dispatcher calls it */
 	if (count < 0)
 		return pr_err(count, "cannot see what runs on %s", args->dev);
 	for (int i = 0; i < count; i++) {
