@@ -18,7 +18,7 @@ for arg; do
 	hint--all) all=1 ;;
 	solution--apply) apply=1 ;;
 	undo--list) list=1 ;;
-	*--*) die 2 "there is no option $arg; see: $self help $command" ;;
+	"$command"-*) die 2 "there is no option $arg; see: $self help $command" ;;
 	*) words+=("$arg") ;;
 	esac
 done
@@ -251,7 +251,7 @@ replace_lesson() { # WHAT-FOR
 }
 
 cmd_reset() {
-	[ ${#words[@]} -eq 1 ] || die 2 "usage: lab reset LESSON"
+	[ ${#words[@]} -eq 1 ] || die 2 'which lesson? usage: lab reset LESSON' "  all lessons: $self list"
 	lesson=$(lesson_of "${words[0]}")
 	need_workshop
 	as_it_came "$work/tree"
