@@ -83,6 +83,17 @@ free() { # DEV: nothing is attached there
 	runs lo xdp_prog_simple
 }
 
+@test "basic01: the tag that tools show is a hash of the two instructions" {
+	"$LAB_TREE/basic01-xdp-pass/xdp_pass_user" -q --dev left
+	tag=$("$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev left --list | awk '/xdp_prog/ { print $1 }')
+	tag=$(bpftool -j prog show id "$tag" | jq -r .tag)
+	for hash in sha256sum sha1sum; do # Linux 6.18 and newer; those before
+		sum=$(printf '%b' '\xb7\0\0\0\2\0\0\0\x95\0\0\0\0\0\0\0' | $hash)
+		[ "${sum:0:16}" != "$tag" ] || return 0
+	done
+	false
+}
+
 @test "basic01: the object shows its source beside its instructions" {
 	[ -z "${LAB_BUILT-}" ] || return 0 # a guest has no LLVM, and this is about the file alone
 	cd "$LAB_TREE/basic01-xdp-pass"
