@@ -460,6 +460,9 @@ static void check_failed_unload(void)
 		not_yet("the pin is gone, and the program is still attached");
 	if (!loader->status)
 		not_yet("exit status 0");
+	/* Closing it would not do: whoever looks at all links of the machine may have it open. */
+	if (bpf_link_detach(link))
+		cannot_tell("./lab doctor", "a link cannot be detached: %s", strerror(errno));
 	close(link);
 	unlink(pin_path());
 }
