@@ -200,7 +200,7 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 	fi
 	for dev in "$env" ${given[--vlan]:+"$env.1" "$env.2"}; do
 		[[ ! $1 =~ $'\n'[0-9]+": $dev"[@:] ]] ||
-			die "there is a device '$dev' already, which is not of '$env'. Choose another --name." \
+			die "there is a device '$dev' already. Choose another --name." \
 				"It is: $(ask -br link show dev "$dev")"
 	done
 	[ ! -e "/run/netns/$env" ] ||

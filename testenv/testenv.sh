@@ -189,7 +189,7 @@ teardown() {
 reset() {
 	unset 'given[--all]'
 	teardown
-	want=$num
+	want=${num#0} # 0: nobody knows
 	[ "$ipv6$ipv4" != 11 ] || given[--legacy-ip]=1
 	[ "$vlan" = 0 ] || given[--vlan]=1
 	setup

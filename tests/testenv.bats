@@ -233,6 +233,34 @@ nothing_is_left() {
 	ip link del theirs
 }
 
+@test "by hand somebody has removed a part, or what was written down: setup or teardown work" {
+	"$t" setup --name left >/dev/null
+	ip netns del left # and with it go both devices, soon
+	poll is_gone /sys/class/net/left
+	run "$t" ping
+	[ "${lines[0]}" = "testenv.sh: environment 'left' has lost its network namespace." ]
+	"$t" setup --name left >/dev/null
+	ip link del left
+	run "$t" list
+	grep -q "^\* left .* its device is gone" <<<"$output"
+	"$t" reset --name left >/dev/null
+	rm /run/xdp-lab/env/left
+	run "$t" setup --name left
+	[ "${lines[0]}" = "testenv.sh: there is a device 'left' already. Choose another --name." ]
+	"$t" teardown --name left
+	nothing_is_left
+	ip netns add left # now somebody else's
+	run "$t" setup --name left
+	[ "$status" -eq 1 ]
+	run "$t" teardown --name left
+	[ "$status" -eq 1 ]
+	ip netns del left # fails where it is gone
+}
+
+is_gone() { # PATH
+	[ ! -e "$1" ]
+}
+
 @test "setting up what stands already is told, and changes nothing" {
 	"$t" setup --name left >/dev/null
 	before=$(ip -o link show dev left)
@@ -529,6 +557,9 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 		done
 		[ ! -e was-run ]
 	done
+	echo '0 1 0 0 1' >/run/xdp-lab/env/left
+	run "$t" reset --name left
+	[ "${lines[-1]}" = "Setup environment 'left' with peer ip fc00:dead:cafe:1::2." ]
 	"$t" teardown --name left
 	nothing_is_left
 }
