@@ -32,7 +32,7 @@ step() { # NAME COMMAND...
 		echo "ok $name"
 	else
 		echo "not ok $name"
-		tail -n 25 /tmp/said | sed 's/^/# /'
+		grep -v '^skipped ' /tmp/said | tail -n 25 | sed 's/^/# /'
 	fi
 }
 says() { # WORDS COMMAND...
