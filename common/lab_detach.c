@@ -69,7 +69,7 @@ static bool is_meant(const struct lab_prog *prog, const struct cli_args *args)
 
 static int not_there(const struct lab_prog *progs, int count, const struct cli_args *args)
 {
-	const char *what = args->progname, *there = "", *id = "ID, one of these";
+	const char *what = args->progname, *there = "", *id = "ID";
 
 	for (int i = 0; i < count; i++)
 		there = pr_text("%s%s%s", there, i ? ", " : "", lab_describe(&progs[i]));
@@ -82,8 +82,9 @@ static int not_there(const struct lab_prog *progs, int count, const struct cli_a
 	if (count == 1)
 		id = pr_text("%u", progs[0].id);
 	return pr_err_because(-ENOENT, pr_text("there is: %s", there),
-			      pr_text("to take that off: %s --dev %s --unload %s", pr_names.self,
-				      args->dev, id),
+			      pr_text("to take %s off: %s --dev %s --unload %s",
+				      count == 1 ? "that" : "one of them", pr_names.self, args->dev,
+				      id),
 			      "%s is not attached to %s", what, args->dev);
 }
 
