@@ -46,22 +46,33 @@ static bool shows(const char *line, struct range range)
 	return has_number(line, range.from, range.to);
 }
 
-/* A line that says of each figure that it is the other. */
-static void check_not_swapped(const struct run *reader, const char *line, struct range packets,
-			      struct range bytes)
+static bool lies_in(double number, struct range range)
 {
-	double as_packets, as_bytes;
+	return number >= range.from && number <= range.to;
+}
 
-	if (packets.to >= bytes.from && bytes.to >= packets.from)
-		return; /* they could be the same */
-	if (!number_before(line, "packets", &as_packets) ||
-	    !number_before(line, "bytes", &as_bytes))
-		return; /* it has other words for them */
-	if (as_packets >= bytes.from && as_packets <= bytes.to && as_bytes >= packets.from &&
-	    as_bytes <= packets.to) {
-		quote(reader->said, line);
-		not_yet("both are in it, each in the place of the other");
-	}
+/*
+ * As what do the packets stand in this line? A line may have other words for its figures; if it has
+ * these, they have to be right. NULL: they are.
+ */
+static const char *stand_as(const char *line, struct range packets)
+{
+	static const char *const others[] = { "bytes", "pps" };
+	double number;
+
+	if (!number_before(line, "packets", &number) || lies_in(number, packets))
+		return NULL;
+	for (size_t n = 0; n < sizeof(others) / sizeof(others[0]); n++)
+		if (number_before(line, others[n], &number) && lies_in(number, packets))
+			return others[n];
+	return NULL;
+}
+
+__attribute__((noreturn)) static void misplaced(const struct run *reader, const char *line,
+						struct range packets)
+{
+	quote(reader->said, line);
+	not_yet("the packets stand there as %s", stand_as(line, packets));
 }
 
 /* Starts the reader, which attaches the program; returns once it has. */
@@ -102,6 +113,7 @@ static void wait_for_figures(struct run *reader, struct map *map, __u32 key, con
 	struct range packets = { .from = map_number(map, key, "rx_packets") };
 	struct range bytes = { .from = member ? map_number(map, key, member) : 0 };
 	double deadline = seconds() + 1.5;
+	const char *odd = NULL;
 
 	while (seconds() < deadline && !has_ended(reader)) {
 		char *line = next_line(reader, 100);
@@ -112,10 +124,12 @@ static void wait_for_figures(struct run *reader, struct map *map, __u32 key, con
 		bytes.to = member ? map_number(map, key, member) : 0;
 		if (!shows(line, packets) || (member && !shows(line, bytes)))
 			continue;
-		if (member)
-			check_not_swapped(reader, line, packets, bytes);
-		return;
+		if (!stand_as(line, packets))
+			return;
+		odd = line;
 	}
+	if (odd)
+		misplaced(reader, odd, packets);
 	no_line(reader, text("%s%s%llu packets%s", action ? action : "", action ? " and " : "",
 			     packets.from, member ? text(" and %llu bytes", bytes.from) : ""));
 }
@@ -571,7 +585,7 @@ static void wait_for_sums(struct run *reader, struct map *map, __u32 key, bool w
 {
 	struct range sum = { .from = map_number(map, key, "rx_packets") };
 	struct range bytes = { .from = with_bytes ? map_number(map, key, "rx_bytes") : 0 };
-	const char *last = NULL, *packets_alone = NULL;
+	const char *last = NULL, *packets_alone = NULL, *odd = NULL;
 
 	expected("a line with their sum, which is %llu packets%s", sum.from,
 		 with_bytes ? text(" and %llu bytes", bytes.from) : "");
@@ -581,14 +595,16 @@ static void wait_for_sums(struct run *reader, struct map *map, __u32 key, bool w
 		sum.to = map_number(map, key, "rx_packets");
 		bytes.to = with_bytes ? map_number(map, key, "rx_bytes") : 0;
 		if (line && shows(line, sum) && (!with_bytes || shows(line, bytes))) {
-			if (with_bytes)
-				check_not_swapped(reader, line, sum, bytes);
-			return;
+			if (!stand_as(line, sum))
+				return;
+			odd = line;
 		}
 		if (line && shows(line, sum))
 			packets_alone = line;
 		last = line && strstr(line, "XDP_PASS") ? line : last;
 	}
+	if (odd)
+		misplaced(reader, odd, sum);
 	if (packets_alone) {
 		quote(reader->said, packets_alone);
 		not_yet("their packets, and another number of bytes");

@@ -67,6 +67,8 @@ bool number_before(const char *line, const char *word, double *number)
 		end--;
 	for (begin = end; begin > line && strchr("0123456789.,-+e", begin[-1]); begin--)
 		;
+	if (begin > line && (isalpha((unsigned char)begin[-1]) || begin[-1] == '_'))
+		return false; /* IPv6 packets */
 	for (; begin < end && len < sizeof(digits) - 1; begin++)
 		if (*begin != ',')
 			digits[len++] = *begin;
