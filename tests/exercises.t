@@ -21,7 +21,7 @@ cmp_ok(scalar(@rules), '>=', 15, 'every rule was tried');
 # ---- each rule, broken in a copy, in its first lesson's first exercise
 
 my $copy = File::Temp->newdir;
-system("cp -a $tree/lab $tree/common $tree/headers $tree/check $tree/basic01-xdp-pass $copy") == 0 or BAIL_OUT('no copy');
+system("cp -a $tree/lab $tree/docs $tree/common $tree/headers $tree/check $tree/basic01-xdp-pass $copy") == 0 or BAIL_OUT('no copy');
 system("cd $copy && rm -rf check/as-it-came/* check/wrong/[!b]* check/wrong/basic0[!1]* &&
 	cp $tree/check/as-it-came/basic01-xdp-pass check/as-it-came/ && sed -i '/^[^#]/{/^basic01/!d}' check/concepts.txt &&
 	git init -q . && printf '%s\\n' '*.o' .build/ xdp_pass_user grade >.gitignore") == 0 or BAIL_OUT('no copy');
