@@ -136,7 +136,7 @@ static int remove_pin(const struct cli_args *args)
 		pr_note("%s is not of this loader's making and stays.", pin.path);
 	} else if (map_fd >= 0 && /* Exercise 3: is it ours, then? */
 		   !lab_map_in_use(map_fd, args->ifindex)) {
-		if (unlink(pin.path))
+		if (unlink(pin.path) && errno != ENOENT)
 			err = pr_err(-errno, "cannot remove %s", pin.path);
 		else
 			pr_info("  unpinned: %s", pin.path);
