@@ -233,9 +233,13 @@ not_started() {
 	broke_down 'the virtual machine did not start'
 }
 
+last_words() { # of its kernel, if it said any
+	tr -d '\r' <"$tmp/console" | grep -v "^$mark \|^$" | tail -n 5
+}
+
 # Until it ends by itself, or its time is up.
 follow() {
-	local timer='' status
+	local timer='' status words=()
 	if [ -n "$limit" ]; then
 		sleep "$limit" &
 		timer=$!
@@ -243,7 +247,8 @@ follow() {
 	wait -n "$qemu" ${timer:+"$timer"} || :
 	if kill -0 "$qemu" 2>/dev/null; then
 		stop
-		say "the command did not end within $limit s (--timeout): the virtual machine is gone"
+		mapfile -t words < <(last_words)
+		say "the command did not end within $limit s (--timeout): the virtual machine is gone" "${words[@]}"
 		exit 124
 	fi
 	qemu=''
