@@ -4,7 +4,7 @@
 # time limit: 200
 # sanitizers: too
 #
-# The programs of basic03 and basic04: figures that are right, pins that come and go as they should.
+# The programs of basic03 and basic04: figures that are right. For their pins see pins.bats.
 
 # shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
 load helpers
@@ -92,6 +92,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 }
 
 @test "large numbers have commas, whatever the locale" {
+	any_kernel 'what is printed'
 	"$loader" --dev lo --skb-mode
 	ping -q -c 600 -i 0.001 -s 1400 127.0.0.1 >/dev/null
 	for locale in C C.UTF-8 xx_XX; do
@@ -118,6 +119,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 }
 
 @test "lines come out of a pipe when they are written" {
+	any_kernel 'what is printed'
 	"$loader" --dev lo --skb-mode
 	start=$(date +%s%N)
 	timeout 20 "$stats" --dev lo -i 0.2 -n 50 2>/dev/null | head -n 1 >/dev/null || :
@@ -127,6 +129,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 }
 
 @test "--json: each line is an object, and stdout has nothing else" {
+	any_kernel 'what is printed'
 	"$loader" --dev lo --skb-mode >/dev/null
 	"$stats" --dev lo --json -n 3 -i 0.05 >"$BATS_TEST_TMPDIR/json" 2>/dev/null
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/json")" -eq 15 ]
@@ -139,6 +142,7 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 }
 
 @test "intervals and counts that make no sense are refused" {
+	any_kernel 'what is printed'
 	for wrong in '-i 0' '-i abc' '-i nan' '-i -1' '-i 1e99' '-n 0' '-n -1' '-n x' '-n 1.5' '-i' '-n'; do
 		# shellcheck disable=SC2086 # two words
 		run "$stats" --dev lo $wrong
@@ -168,6 +172,7 @@ rename_left() { # older kernels do so only while it is down
 }
 
 @test "a device that vanishes, or gets another name, ends the reader within a second" {
+	any_kernel 'how soon it ends'
 	for change in 'ip link del left' rename_left 'ip link del dev left'; do
 		veth left right
 		rm -f "$BATS_TEST_TMPDIR/out"
@@ -190,6 +195,7 @@ rename_left() { # older kernels do so only while it is down
 }
 
 @test "a reader needs less than 4 MB" {
+	any_kernel 'what is printed'
 	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers take memory of their own'
 	"$loader" --dev lo --skb-mode
 	"$stats" --dev lo -i 60 >"$BATS_TEST_TMPDIR/out" &
@@ -208,124 +214,4 @@ rename_left() { # older kernels do so only while it is down
 	kill $reader
 	wait $reader || :
 	[ "$kb" -lt 4096 ]
-}
-
-# ---- pins
-
-@test "the pin stays when the loader has ended, and holds the program's map" {
-	"$loader" --dev lo --skb-mode
-	pinned=$(bpftool -j map show pinned "$pin" | jq .id)
-	id=$("$loader" --dev lo --list | awk '/xdp_pass_func/ { print $1 }')
-	[ "$(bpftool -j prog show id "$id" | jq -c .map_ids)" = "[$pinned]" ]
-	"$loader" --dev lo --unload --progname xdp_pass_func
-	[ ! -e /sys/fs/bpf/lo ]
-}
-
-@test "only its own pin goes with the program" {
-	"$loader" --dev lo --skb-mode
-	bpftool map create /sys/fs/bpf/lo/mine type array key 4 value 4 entries 1 name mine
-	mkdir /sys/fs/bpf/other
-	bpftool map create /sys/fs/bpf/other/map type array key 4 value 4 entries 1 name other
-	"$loader" --dev lo --unload-all
-	[ ! -e "$pin" ]
-	[ -e /sys/fs/bpf/lo/mine ]
-	[ -e /sys/fs/bpf/other/map ]
-	rm -r /sys/fs/bpf/other
-}
-
-@test "the id of another program leaves program and pin alone" {
-	"$loader" --dev lo --skb-mode
-	run "$loader" --dev lo -U 4000000000
-	[ "$status" -eq 1 ]
-	grep -q 'there is: xdp_pass_func' <<<"$output"
-	[ -e "$pin" ]
-	run "$loader" --dev lo --skb-mode --progname xdp_drop_func # taken
-	[ "$status" -eq 1 ]
-	[ -e "$pin" ]
-}
-
-@test "a map of another shape at the pin's place is refused by both, and stays" {
-	mkdir /sys/fs/bpf/lo
-	bpftool map create "$pin" type array key 4 value 8 entries 5 name xdp_stats_map
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
-	for program in "$loader" "$stats"; do
-		run "$program" --dev lo
-		[ "$status" -eq 1 ]
-		grep -q 'it is: *array, keys of 4 bytes, values of 8 bytes, 5 entries' <<<"$output"
-		grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
-	done
-	"$loader" --dev lo --unload-all
-	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
-	[ -z "$(attached lo)" ]
-}
-
-@test "a map with the right shape from an earlier loader is replaced" {
-	"$loader" --dev lo --skb-mode
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
-	ip link set dev lo xdpgeneric off
-	"$loader" --dev lo --skb-mode
-	after=$(bpftool -j map show pinned "$pin" | jq .id)
-	[ "$before" -ne "$after" ]
-}
-
-@test "a program that the kernel refuses leaves the old pin as it was" {
-	"$loader" --dev lo --skb-mode
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
-	ip link set dev lo xdpgeneric off
-	compile_bpf no_bounds
-	run "$loader" --dev lo -S --filename "$BATS_FILE_TMPDIR/no_bounds.o"
-	[ "$status" -eq 1 ]
-	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
-}
-
-@test "an object without our map is taken off again" {
-	for program in "$counter" "$loader"; do
-		run "$program" --dev lo -S --filename "$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o" xdp_prog_simple
-		[ "$status" -eq 1 ]
-		grep -q 'no map xdp_stats_map' <<<"$output"
-		[ -z "$(attached lo)" ]
-		[ ! -e "$pin" ]
-	done
-}
-
-@test "without a BPF file system both say how to mount it, and nothing is attached" {
-	for program in "$loader" "$stats"; do
-		run unshare --mount sh -c "umount /sys/fs/bpf; exec '$program' --dev lo"
-		[ "$status" -eq 1 ]
-		grep -q 'mount -t bpf bpf /sys/fs/bpf' <<<"$output"
-	done
-	[ -z "$(attached lo)" ]
-}
-
-@test "where no one has pinned anything, the reader says what to do first" {
-	run "$stats" --dev lo
-	[ "$status" -eq 1 ]
-	grep -q 'nobody has pinned counters for lo' <<<"$output"
-	grep -q './xdp_loader --dev lo' <<<"$output"
-}
-
-@test "two networks with devices of one name do not share a pin" {
-	ip netns add room
-	ip netns exec room ip link set lo up
-	nsenter --net=/run/netns/room "$loader" --dev lo --skb-mode
-	[ -e /sys/fs/bpf/room:lo/xdp_stats_map ]
-	[ ! -e "$pin" ]
-	"$loader" --dev lo --skb-mode
-	[ -e "$pin" ]
-	nsenter --net=/run/netns/room "$loader" --dev lo --unload-all
-	[ ! -e /sys/fs/bpf/room:lo ]
-	[ -e "$pin" ]
-}
-
-@test "killed at any moment, the loader leaves nothing that --unload-all does not clear" {
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		"$loader" --dev lo --skb-mode >/dev/null 2>&1 &
-		sleep "0.00$((i % 10))"
-		kill -KILL $! 2>/dev/null || :
-		wait $! || :
-		"$loader" --dev lo --unload-all >/dev/null
-		[ -z "$(attached lo)" ]
-		[ ! -e "$pin" ]
-		rm -f "${pin}_new"
-	done
 }
