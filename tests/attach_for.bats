@@ -78,6 +78,7 @@ has_ended() { # DEV
 }
 
 @test "it returns at once when its output is a pipe, or is captured, or something else is open" {
+	any_kernel 'the process and its clock'
 	timeout 10 bash -c "./xdp_pass_user --dev left --for 60 | cat; exit 3" >"$BATS_TEST_TMPDIR/out" \
 		7<"$object" || [ $? -eq 3 ]
 	grep -q 'sooner with: kill' "$BATS_TEST_TMPDIR/out"
@@ -167,6 +168,7 @@ has_ended() { # DEV
 # ---- how it ends
 
 @test "it ends by itself: not before its time, and not long after" {
+	any_kernel 'the process and its clock'
 	attach_for left 1
 	began=${EPOCHREALTIME/./}
 	until free left; do
@@ -189,6 +191,7 @@ has_ended() { # DEV
 }
 
 @test "-U typed at once finds the process ready" {
+	any_kernel 'the process and its clock'
 	for _ in {1..20}; do
 		works -- ./xdp_pass_user -q --dev left --for 60
 		works -- ./xdp_pass_user -q --dev left -U
@@ -204,6 +207,7 @@ has_ended() { # DEV
 }
 
 @test "a hang-up does not end it" {
+	any_kernel 'the process and its clock'
 	attach_for left 60
 	kill -HUP "$keeper"
 	sleep 0.6 # twice as long as it naps
@@ -214,6 +218,7 @@ has_ended() { # DEV
 }
 
 @test "the terminal is killed: it lives on" {
+	any_kernel 'the process and its clock'
 	script -qec "./xdp_pass_user --dev left --filename $object --for 60; exec sleep 100" \
 		"$BATS_TEST_TMPDIR/typescript" </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	holder=$!
@@ -231,6 +236,7 @@ has_ended() { # DEV
 }
 
 @test "the shell's whole process group is killed: it lives on" {
+	any_kernel 'the process and its clock'
 	# shellcheck disable=SC2016
 	setsid bash -c './xdp_pass_user --dev left --filename "$1" --for 60; sleep 100' bash "$object" \
 		</dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &

@@ -4,7 +4,7 @@
 # sanitizers: too
 #
 # Several programs on one device: libxdp's dispatcher. Where the kernel cannot run it, these are
-# skipped here, and run in guests that can: see dispatcher_guests.t.
+# skipped here, and run in guests that can: see guest.
 
 # shellcheck disable=SC2030,SC2031,SC2154,SC2164 # a test is a function; bats sets $output, stops at cd
 load helpers

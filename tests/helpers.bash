@@ -96,6 +96,11 @@ attached() { # DEV: the id of the program that the kernel shows there, in whatev
 	ip -d link show dev "$1" | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p'
 }
 
+# For tests of what no kernel has a say in. A guest's commands take ten times as long.
+any_kernel() { # WHAT it is about
+	[ -z "${LAB_BUILT-}" ] || skip "needs host: it is about $1, the same on each kernel"
+}
+
 poll() { # COMMAND...: wait until it succeeds, two seconds at most
 	local tries
 	for ((tries = 0; tries < 100; tries++)); do

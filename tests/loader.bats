@@ -120,6 +120,7 @@ free() { # DEV: nothing is attached there
 # ---- help, version, quiet, verbose
 
 @test "--help lists the options that a loader has, and no others" {
+	any_kernel 'the command line'
 	for dir in basic01-xdp-pass/xdp_pass_user basic02-prog-by-name/xdp_loader; do
 		chain=
 		[[ $dir == basic01* ]] || chain='--prio --chain-on '
@@ -135,6 +136,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "each option of --help is one, and without a device it says so" {
+	any_kernel 'the command line'
 	for option in -S --skb-mode -N --native-mode -A --auto-mode --offload-mode --force -U \
 		--unload --unload-all --list -q --quiet -v --verbose '--for 3' '--filename x' \
 		'--progname x' '--progsec x'; do
@@ -146,6 +148,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "--help and --version need neither a device nor root" {
+	any_kernel 'the command line'
 	for option in -h --help --version; do
 		works -- setpriv --reuid 65534 --regid 65534 --clear-groups ./xdp_loader $option
 	done
@@ -235,6 +238,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "-U with what is no id is a usage error that says how to unload by name" {
+	any_kernel 'the command line'
 	./xdp_loader -q --dev left
 	for id in abc -5 99999999999 0 4294967296 5abc 0x5 +5 1.5 ' 5' '' xdp_pass_func; do
 		for words in -U --unload; do
@@ -248,6 +252,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "an id and a name, two names, two ways to unload: usage errors that change nothing" {
+	any_kernel 'the command line'
 	./xdp_loader -q --dev left
 	id=$(attached left)
 	refused 2 'an id and with a program' -- ./xdp_loader --dev left -U "$id" --progname xdp_pass_func
@@ -282,6 +287,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "an unknown option, a missing value and a value too many are usage errors" {
+	any_kernel 'the command line'
 	for words in --bogus -x --fi=x -Sx --interval=3 -n --json --unload-al; do
 		# shellcheck disable=SC2086
 		refused 2 'there is no option -' -- ./xdp_loader --dev left $words
@@ -309,6 +315,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "a device whose name has 15 letters, or odd ones" {
+	any_kernel 'names and files'
 	for name in fifteen_letters 'wan.7-x@y' -dash 'a"b' 'ü' '{dev}' '(x)'; do
 		ip link add "$name" type veth peer name other
 		works "on device:$name (ifindex:" -- ./xdp_loader "--dev=$name"
@@ -341,6 +348,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "the object is found beside the loader, from anywhere and through a symlink" {
+	any_kernel 'names and files'
 	cd /
 	works 'name:xdp_pass_func' -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" --dev left
 	works -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" --dev left -U
@@ -383,6 +391,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "an unknown program or section: the error lists those in the file" {
+	any_kernel 'names and files'
 	refused 1 'there is no program xdp_abort_func in ' 'xdp_pass_func xdp_drop_func' \
 		'  fix: name one of them: --progname NAME' \
 		-- ./xdp_loader --dev left --progname xdp_abort_func
@@ -395,6 +404,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "several fit and none is named: the error lists them" {
+	any_kernel 'names and files'
 	refused 1 'which program of ' 'broken sound' '--progname NAME' \
 		-- ./xdp_loader --dev left --filename "$objects/one_broken.o"
 	refused 1 'which program of ' 'xdp_pass_func xdp_drop_func' -- ./xdp_loader --dev left --progsec xdp
@@ -416,6 +426,7 @@ free() { # DEV: nothing is attached there
 # ---- what cannot be done
 
 @test "a file that is none, or not one of ours: why, and nothing attached" {
+	any_kernel 'names and files'
 	cd "$BATS_TEST_TMPDIR"
 	loader=$LAB_TREE/basic02-prog-by-name/xdp_loader
 	good=$objects/long_name.o
@@ -633,6 +644,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "output that nobody reads, or that does not fit on the disk, does no harm" {
+	any_kernel 'names and files'
 	(./xdp_loader --dev left 1>&-)
 	runs left xdp_pass_func
 	./xdp_loader --dev left --list | head -c 0

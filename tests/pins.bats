@@ -195,6 +195,7 @@ none_waits() { # for the end of a --for
 }
 
 @test "Ctrl-C while it pins comes when all is done: attached and pinned" {
+	any_kernel 'the moment of a signal'
 	type strace >/dev/null || skip 'needs tool strace: it sends the signal in the middle'
 	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers make calls like these of their own'
 	for call in mkdir rename; do
@@ -272,6 +273,7 @@ none_waits() { # for the end of a --for
 }
 
 @test "killed at any moment, the loader leaves nothing that --unload-all does not clear" {
+	any_kernel 'the moment of a signal'
 	RANDOM=${LAB_SEED:=$RANDOM}
 	echo "LAB_SEED=$LAB_SEED" # shown if it fails
 	local start=$EPOCHREALTIME took

@@ -39,6 +39,7 @@ nothing_is_left() {
 }
 
 @test "each environment has a number of its own, and a freed one is used again" {
+	any_kernel 'what the script does'
 	"$t" setup --name one >/dev/null
 	run "$t" setup --name two
 	grep -q 'fc00:dead:cafe:2::2' <<<"$output"
@@ -112,12 +113,14 @@ nothing_is_left() {
 
 @test "--vlan where no VLAN can be made says so and leaves nothing; elsewhere there are two" {
 	run "$t" setup --name left --vlan
-	if ip link add link lo name lo.9 type vlan id 9 2>/dev/null; then
-		ip link del lo.9
+	ip link add one type veth peer name two # lo takes no VLAN anywhere
+	if ip link add link one name one.9 type vlan id 9 2>/dev/null; then
+		ip link del one
 		[ "$status" -eq 0 ]
 		ping -q -c 1 -W 1 fc00:dead:cafe:1001::2
 		ping -q -c 1 -W 1 fc00:dead:cafe:2001::2
 	else
+		ip link del one
 		[ "$status" -eq 1 ]
 		grep -q '8021q (try: modprobe 8021q); --vlan alone needs it' <<<"$output"
 		grep -q "setup of 'left' did not end; nothing of it is left" <<<"$output"
@@ -126,6 +129,7 @@ nothing_is_left() {
 }
 
 @test "the environment used last is meant where none is named" {
+	any_kernel 'what the script does'
 	"$t" setup --name one >/dev/null
 	"$t" setup --name two >/dev/null
 	run "$t" exec -- cat /proc/self/ns/net
@@ -139,6 +143,7 @@ nothing_is_left() {
 }
 
 @test "exec passes the command's words and its exit status on" {
+	any_kernel 'the command line'
 	"$t" setup --name left >/dev/null
 	# shellcheck disable=SC2016 # the inner shell expands it
 	run "$t" exec -- sh -c 'echo "$1"; exit 7' sh 'two words'
@@ -154,6 +159,7 @@ nothing_is_left() {
 }
 
 @test "at a terminal, the shell inside shows where it is, and knows t" {
+	any_kernel 'what the script does'
 	"$t" setup --name left >/dev/null
 	mkfifo "$BATS_TEST_TMPDIR/keys"
 	script -qefc "'$t' enter" /dev/null <"$BATS_TEST_TMPDIR/keys" >"$BATS_TEST_TMPDIR/seen" 2>&1 3>&- &
@@ -168,6 +174,7 @@ nothing_is_left() {
 }
 
 @test "an environment that does not exist is told from those that do" {
+	any_kernel 'the command line'
 	"$t" setup --name left >/dev/null
 	for command in teardown reset ping enter status; do
 		run "$t" $command --name right
@@ -186,6 +193,7 @@ nothing_is_left() {
 }
 
 @test "the alias works from the next line on, in each shell, whatever is in the path" {
+	any_kernel 'the command line'
 	local shell path odd="$BATS_TEST_TMPDIR/a  path's \$(x) * é"
 	mkdir "$odd"
 	cp "${t%/*}"/*.sh "$odd/"
@@ -205,6 +213,7 @@ nothing_is_left() {
 }
 
 @test "it works through a symbolic link, and named without a directory" {
+	any_kernel 'the command line'
 	ln -s "$t" "$BATS_TEST_TMPDIR/t"
 	"$BATS_TEST_TMPDIR/t" list
 	cd "${t%/*}"
@@ -212,6 +221,7 @@ nothing_is_left() {
 }
 
 @test "names that no device can have are refused, before anything is made" {
+	any_kernel 'the command line'
 	for name in '' 'a/b' 'with blank' . .. -x a. all lo xdp 'sixteen-letters!' sixteen-letters_ 'a:b' \
 		'a,b' '*' "$(printf 'a\nb')"; do
 		run "$t" setup --name "$name"
@@ -387,6 +397,7 @@ in_place_of() { # TOOL... <SCRIPT
 }
 
 @test "-v prints each ip command, as it can be typed" {
+	any_kernel 'the command line'
 	local said=$BATS_TEST_TMPDIR/said command line
 	export RAN=$BATS_TEST_TMPDIR/ran
 	in_place_of ip <<-'END'
@@ -433,6 +444,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "a signal before and after each step of setup: nothing is left" {
+	any_kernel 'what the script does'
 	local signal when step
 	killed_at_a_step
 	for signal in INT TERM; do
@@ -449,6 +461,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "killed before and after each step of setup and teardown: teardown takes the rest" {
+	any_kernel 'what the script does'
 	local when step last
 	killed_at_a_step
 	for when in before after; do
@@ -468,6 +481,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "interrupted at any moment, setup cleans up" {
+	any_kernel 'what the script does'
 	for signal in INT TERM HUP; do
 		for moment in 0.005 0.02 0.04 0.06 0.09; do
 			env --default-signal=INT "$t" setup --name left >/dev/null 2>&1 &
@@ -482,6 +496,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "killed at any moment, what is half made can be torn down" {
+	any_kernel 'what the script does'
 	for moment in 0.005 0.02 0.03 0.04 0.05 0.06 0.08; do
 		"$t" setup --name left >/dev/null 2>&1 &
 		pid=$!
@@ -496,6 +511,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "fifty at once get fifty numbers" {
+	any_kernel 'what the script does'
 	for i in $(seq 50); do
 		"$t" setup --name "many$i" >"$BATS_TEST_TMPDIR/out$i" 2>&1 &
 	done
@@ -506,6 +522,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "it needs no CAP_SYS_RESOURCE" {
+	any_kernel 'the command line'
 	run setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$t" setup --name left
 	[ "$status" -eq 0 ]
 	run setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$t" status --name left
@@ -513,6 +530,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "somebody who is not root is told what to type; help needs no root" {
+	any_kernel 'the command line'
 	theirs=$(TMPDIR=/tmp mktemp -d)
 	cp "${t%/*}"/*.sh "$theirs"
 	chmod -R a+rX "$theirs"
@@ -526,6 +544,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "where /run cannot be written to, it says so, and what needs no writing works" {
+	any_kernel 'the command line'
 	"$t" setup --name left >/dev/null
 	mount -o remount,ro /run
 	run "$t" setup --name right
@@ -542,6 +561,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "what it wrote down is checked when it is read, and never run" {
+	any_kernel 'the command line'
 	local text file
 	"$t" setup --name left >/dev/null
 	for file in env/left current; do
@@ -565,6 +585,7 @@ run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
 }
 
 @test "wrong command lines have status 2, and say where help is" {
+	any_kernel 'the command line'
 	for line in frobnicate 'setup --frobnicate' 'setup --name' 'setup --all=yes' 'setup left' exec -x \
 		'list -- left' 'ping -c 1' '--name= setup'; do
 		# shellcheck disable=SC2086 # words

@@ -25,6 +25,7 @@ is_attached() {
 }
 
 @test "hello_user --trace shows what the program prints" {
+	any_kernel 'who reads, and when'
 	"$hello" --dev left -n 20 -i 0.1 --trace >"$BATS_TEST_TMPDIR/out" 3>&- &
 	looker=$!
 	poll is_attached

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# On Linux 6.1: the loaders, the pages and the grader. See tests/guest.
+# takes: 300
+# time limit: 890
+# outside
+# not with --quick
+
+exec "$(dirname "$0")/guest" 6.1
