@@ -252,7 +252,8 @@ tool_files() { # one a line
 	cat "$tmp/perl"
 	{ printf '%s\0' "${programs[@]}" && tr '\n' '\0' <"$tmp/perl" && tree_programs; } | libraries
 	find /usr/lib/bpf /usr/lib64/bpf /usr/lib/*/bpf /lib/terminfo /usr/lib/locale/C.utf8 \
-		/usr/lib/bats-core /usr/libexec/bats-core /usr/include/linux/bpf.h -type f 2>/dev/null || : # not all are there
+		/usr/lib/bats-core /usr/libexec/bats-core /usr/include/linux/bpf.h \
+		-type f 2>/dev/null || : # not all are there
 }
 
 made_of() { # FILES: with sizes and times

@@ -81,7 +81,8 @@ d|root|alone" 'on stderr' "$vm" --cpus 1 -- bash -c \
 		"$vm" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
 	says 124 '' 'vm: the command did not end within 2 s (--timeout): the virtual machine is gone' \
 		"$vm" --timeout 2 -- sleep 1000
-	run --separate-stderr -124 "$vm" --timeout 3 -- bash -c 'echo "<2>these were its last words" >/dev/kmsg; sleep 1000'
+	run --separate-stderr -124 "$vm" --timeout 3 -- \
+		bash -c 'echo "<2>these were its last words" >/dev/kmsg; sleep 1000'
 	[[ $stderr == *'the virtual machine is gone'*'these were its last words' ]] || show_run 'the console'
 }
 
