@@ -152,7 +152,9 @@ make_initrd() {
 
 start() { # kvm|tcg: sets "qemu", its process
 	# shellcheck disable=SC2054 # qemu's commas
-	local cpu=max faster='norandmaps init_on_alloc=0' lines=(-chardev "file,id=log,path=$tmp/console" -serial chardev:log)
+	local cpu=max faster='norandmaps init_on_alloc=0'
+	# shellcheck disable=SC2054
+	local lines=(-chardev "file,id=log,path=$tmp/console" -serial chardev:log)
 	[ "$1" = tcg ] || cpu=host
 	if [ ${#command[@]} -eq 0 ]; then # Ctrl-A X ends it from outside
 		# shellcheck disable=SC2054
