@@ -408,5 +408,5 @@ static void check_replace(void)
 	replace_one(false);
 }
 
-LESSON("basic02-prog-by-name", { "abort", check_abort }, { "harmless", check_harmless },
-       { "replace", check_replace });
+LESSON_WITH_ALONE("basic02-prog-by-name", "replace", { "abort", check_abort },
+		  { "harmless", check_harmless }, { "replace", check_replace });
