@@ -423,67 +423,59 @@ in_place_of() { # TOOL... <SCRIPT
 	done
 }
 
-# A signal for all of them, before or after the step which is $STEP.
+# A signal for all of them, just before the step $STEP: a tool that is called.
 killed_at_a_step() {
 	export STEPS=$BATS_TEST_TMPDIR/steps
 	in_place_of ip nsenter ethtool flock mkdir rm <<-'END'
 		echo step >>"$STEPS"
-		now=$(wc -l <"$STEPS")
-		[ "$now$WHEN" != "${STEP}before" ] || kill -s "$SIGNAL" 0
-		"$tool" "$@"
-		status=$?
-		[ "$now$WHEN" != "${STEP}after" ] || kill -s "$SIGNAL" 0
-		exit "$status"
+		[ "$(wc -l <"$STEPS")" != "$STEP" ] || kill -s "$SIGNAL" 0
+		exec "$tool" "$@"
 	END
 }
 
-run_to_step() { # STEP WHEN SIGNAL COMMAND...: its status in $ended
+run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	: >"$STEPS"
 	ended=0
-	STEP=$1 WHEN=$2 SIGNAL=$3 setsid --wait env --default-signal=INT "${@:4}" >/dev/null 2>&1 || ended=$?
+	STEP=$1 SIGNAL=$2 setsid --wait env --default-signal=INT "${@:3}" >/dev/null 2>&1 || ended=$?
 }
 
-@test "a signal before and after each step of setup: nothing is left" {
+@test "a signal at each step of setup: nothing is left" {
 	any_kernel 'what the script does'
-	local signal when step
+	local signal step
 	killed_at_a_step
 	for signal in INT TERM; do
-		for when in before after; do
-			for ((step = 1; ; step++)); do
-				run_to_step $step $when $signal "$t" setup --name left
-				[ "$ended" -ne 0 ] || break
-				nothing_is_left
-			done
-			[ "$step" -gt 8 ]
-			STEP='' "$t" teardown --name left
+		for ((step = 1; ; step++)); do
+			run_to_step $step $signal "$t" setup --name left
+			[ "$ended" -ne 0 ] || break
+			nothing_is_left
 		done
+		[ "$step" -gt 8 ]
+		STEP='' "$t" teardown --name left
 	done
 }
 
-@test "killed before and after each step of setup and teardown: teardown takes the rest" {
+@test "killed at each step of setup and teardown: teardown takes the rest" {
 	any_kernel 'what the script does'
-	local when step last
+	local step last
 	killed_at_a_step
-	for when in before after; do
-		for last in setup teardown; do
-			for ((step = 1; ; step++)); do
-				[ $last = setup ] || STEP='' "$t" setup --name left >/dev/null
-				run_to_step $step $when KILL "$t" $last --name left
-				[ "$ended" -ne 0 ] || break
-				run env STEP= "$t" teardown --name left
-				[ "$status" -eq 0 ] || [ "${lines[0]}" = "testenv.sh: there is no environment 'left'." ]
-				nothing_is_left
-			done
-			[ "$step" -gt 4 ]
-			STEP='' "$t" teardown --all
+	for last in setup teardown; do
+		for ((step = 1; ; step++)); do
+			[ $last = setup ] || STEP='' "$t" setup --name left >/dev/null
+			run_to_step $step KILL "$t" $last --name left
+			[ "$ended" -ne 0 ] || break
+			run env STEP= "$t" teardown --name left
+			[ "$status" -eq 0 ] || [ "${lines[0]}" = "testenv.sh: there is no environment 'left'." ]
+			nothing_is_left
 		done
+		[ "$step" -gt 4 ]
+		STEP='' "$t" teardown --all
 	done
 }
 
 @test "interrupted at any moment, setup cleans up" {
 	any_kernel 'what the script does'
 	for signal in INT TERM HUP; do
-		for moment in 0.005 0.02 0.04 0.06 0.09; do
+		for moment in 0.005 0.03 0.06; do
 			env --default-signal=INT "$t" setup --name left >/dev/null 2>&1 &
 			pid=$!
 			sleep $moment
