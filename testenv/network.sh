@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # network.sh: what an environment is, how it is made and how it is removed. testenv.sh includes it,
-# and has set $env and the options.
+# sets $env (its name) and ${given[--…]} (the options), and has show(), die() and wrong().
 #
 # Only what was made here is ever removed. The kernel tells: our devices carry the alias
 # xdp-lab:NAME, and so does the lo of our namespaces. What it cannot know is in /run/xdp-lab:
