@@ -372,8 +372,9 @@ static void check_verdicts(void)
 #define AT_ONCE 40000 /* runs of one program at first, about a millisecond */
 #define AT_ONCE_MAX (AT_ONCE << 5)
 /*
- * In so many rounds the grader's own must have lost. On a machine that is busy with other things few
- * rounds lose anything, and then which of the two loses is a toss: ten in a row do not fall alike.
+ * In so many rounds the grader's own must have lost. On a machine that is busy with other things
+ * few rounds lose anything, and then which of the two loses is a toss: ten in a row do not fall
+ * alike.
  * An emulated machine has not the time for ten.
  */
 #define PROOFS 10
