@@ -151,9 +151,8 @@ make_initrd() {
 # ---- The machine
 
 start() { # kvm|tcg: sets "qemu", its process
-	# shellcheck disable=SC2054 # qemu's commas
 	local cpu=max faster='norandmaps init_on_alloc=0'
-	# shellcheck disable=SC2054
+	# shellcheck disable=SC2054 # qemu's commas
 	local lines=(-chardev "file,id=log,path=$tmp/console" -serial chardev:log)
 	[ "$1" = tcg ] || cpu=host
 	if [ ${#command[@]} -eq 0 ]; then # Ctrl-A X ends it from outside
