@@ -186,6 +186,19 @@ run good.t skip_what.t
 expect 'a reason that nobody knows fails' 1 '2 passed, 1 failed, 0 skipped' \
 	"nobody can say whether 'moonlight' is here"
 
+for one in host guest_9.9; do
+	file $one.t <<-'E'
+	echo 1..2; echo 'ok 1 - one'; echo 'ok 2 - two # SKIP needs host: a guest has no clang'
+	echo '# took, 9.9: pins 3 s'
+	E
+done
+run host.t
+expect 'what guests leave out is left out nowhere else' 1 '1 passed, 1 failed, 0 skipped' \
+	'but this is the host'
+run guest_9.9.t
+expect 'in a guest it may be left out, and its parts tell their times' 0 '1 passed, 0 failed, 1 skipped' \
+	'guest_9.9.t: two: needs host: a guest has no clang' '  took, 9.9: pins 3 s'
+
 run skip_all.t
 expect 'skips alone are no success' 1 '0 passed, 1 failed, 1 skipped' 'not one test passed'
 
