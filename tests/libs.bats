@@ -119,6 +119,7 @@ setup() {
 	[[ $output != *warning* ]]
 	run ldd basic01-xdp-pass/xdp_pass_user
 	[[ $output != *libbpf* && $output != *libxdp* ]]
+	grep -q "^LIBS := .*/lib/install/lib/libxdp.a .*/lib/install/lib/libbpf.a" config.mk
 	[ -e lib/install/lib/bpf/xdp-dispatcher.o ]
 }
 
