@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # On Linux 6.1: the loaders, the pages and the grader. See tests/guest.
-# takes: 300
-# time limit: 890
+# takes: 400
+# time limit: 1500
 # outside
 # not with --quick
 
