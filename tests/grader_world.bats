@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 23
+# takes: 58
 # time limit: 240
 #
 # The grader's harness: what it does with programs and checks that go wrong, and what is left.
