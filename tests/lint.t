@@ -23,7 +23,8 @@ cmp_ok(scalar(keys %rules), '>=', 15, 'every rule was tried');
 # ---- each rule, broken in a copy
 
 my $copy = File::Temp->newdir;
-system("cd $tree && git -c safe.directory='*' ls-files -co --exclude-standard | grep -v '^tests/.*\\.bats\$' | cpio -pdm --quiet $copy") == 0
+system("cd $tree && git -c safe.directory='*' ls-files -coz --exclude-standard | grep -zv '^tests/.*\\.bats\$' |"
+		. " tar --null -T - -cf - | tar xf - -C $copy") == 0
 	or system("cd $tree && tar cf - --exclude=.git . | tar xf - -C $copy");
 system("git init -q $copy") == 0 or BAIL_OUT('no git');
 
