@@ -30,32 +30,28 @@ run() { # COMMAND...: shows it, keeps what it says
 	"$@" >"$out" 2>&1
 }
 
-says() { # RESULT
-	printf '%s\n\n' "$1"
-}
-
 echo 'A network of our own: a cable (veth) between this machine and a second one (a namespace).'
 run testenv/testenv.sh setup --name $dev || failed 'making a test network'
-says 'It stands.'
+echo $'It stands.\n'
 
 echo '1. Before: does the other end reach us?'
 run "${ping[@]}" -c 2 $peer || failed 'a ping'
-says '   Yes: ping is answered.'
+echo $'   Yes: ping is answered.\n'
 
 echo '2. Attach a program that answers every packet with XDP_DROP.'
 run $loader --dev $dev --progname xdp_drop_func || failed 'attaching xdp_drop_func'
-says "   $(head -1 "$out")"
+echo "   $(head -1 "$out")"$'\n'
 
 echo '3. And now?'
 ! run "${ping[@]}" -c 2 $peer || failed 'dropping packets'
 grep -q '100% packet loss' "$out" || failed 'dropping packets'
-says '   No: every packet is dropped before the network stack has seen it.'
+echo $'   No: every packet is dropped before the network stack has seen it.\n'
 
 echo '4. Detach it.'
 run $loader --dev $dev --unload --progname xdp_drop_func || failed 'detaching xdp_drop_func'
-says "   $(head -1 "$out")"
+echo "   $(head -1 "$out")"$'\n'
 run "${ping[@]}" -c 2 $peer || failed 'a ping after detaching'
-says '   Ping is answered again.'
+echo $'   Ping is answered again.\n'
 
 echo '5. Attach another, which counts packets in a map, and read the map while packets come.'
 printf '    # %s &\n' "${ping[*]} -c 100 $peer"
@@ -66,7 +62,7 @@ kill $!
 wait $! || :
 count=$(sed -n 's/^XDP_PASS *\([0-9,]*\) packets.*/\1/p' "$out" | tail -1)
 [ "${count:-0}" != 0 ] || failed 'counting packets'
-says "   It has counted $count packets."
+echo "   It has counted $count packets."$'\n'
 
 run $stats --dev $dev --unload-all || failed 'detaching'
 run testenv/testenv.sh teardown --name $dev || failed 'removing the network'

@@ -18,7 +18,7 @@ setup() {
 	chmod 777 "$FAKE"
 	local tool
 	for tool in bash env sh awk sed grep cat cut cp mkdir mv rm ls id stat dirname basename readlink \
-		make git sha1sum head tail touch true setpriv script find sort printf tee; do
+		make git sha1sum head tail touch true setpriv script find sort printf tee uname; do
 		ln -s "$(type -P $tool)" "$FAKE/bin/"
 	done
 }
@@ -50,12 +50,12 @@ everything() { # what the table has for Debian
 	names apt-get lessons vm tests
 }
 
-names() { # MANAGER SET...: the table, read in another way than lab does
+names() { # MANAGER SET...: the table, read in another way than lab does; of A/B the first
 	perl -ae 'BEGIN { $manager = shift; %set = map { ("$_:" => 1) } splice @ARGV; @ARGV = "doctor/packages.txt" }
 		next if /^#/ || !@F;
 		if ($F[0] eq "for") { ($column) = grep { $F[$_] eq $manager } 1 .. $#F }
 		elsif (@F == 1) { $inside = $set{$F[0]} }
-		elsif ($inside && $F[$column] ne "-") { print "$F[$column]\n" }' "$@"
+		elsif ($inside && $F[$column] ne "-") { print $F[$column] =~ s,/.*,,r, "\n" }' "$@"
 }
 
 lab() {
@@ -67,7 +67,7 @@ words_of() { # LINE: its words in order, without the command and options
 }
 
 @test "the table is complete: a name or a dash for each of five managers, and no name twice" {
-	run ! grep -vE '^(#.*|[a-z]+:|[a-z0-9-]+( +[A-Za-z0-9_.+-]+){5}|)$' doctor/packages.txt
+	run ! grep -vE '^(#.*|[a-z]+:|[a-z0-9-]+( +[A-Za-z0-9_.+/-]+){5}|)$' doctor/packages.txt
 	for manager in $managers; do
 		[ "$(names "$manager" lessons | wc -l)" -ge 18 ]
 		[ "$(names "$manager" vm | wc -l)" -eq 2 ]
@@ -91,6 +91,33 @@ words_of() { # LINE: its words in order, without the command and options
 		silent_about Missing
 		[ "$(wc -l <"$FAKE/log")" -eq 1 ]
 	done
+}
+
+@test "where an archive has another name for it, that is installed; where it has none, it is left out" {
+	local tools
+	tools=linux-tools-$(uname -r)
+	use apt-get # as Ubuntu 24.04
+	{ everything | grep -vx bpftool && echo "$tools"; } >"$FAKE/known"
+	says 0 "$tools" 'Ready.' -- lab setup --yes
+	silent_about bpftool
+	grep -qx "$tools" "$FAKE/installed"
+	says 0 'Ready.' -- lab setup
+	silent_about Missing
+
+	use apt-get # as its image for containers, which begins without a list
+	everything | grep -vx bpftool >"$FAKE/mirror"
+	echo "$tools" >>"$FAKE/mirror"
+	: >"$FAKE/known"
+	says 0 'Missing on this system: ' 'Ready.' -- lab setup --yes
+	[ "$(sed 's/ .*//; s/-.*//' "$FAKE/log" | uniq -c | tr -s ' ')" = ' 2 apt' ]
+	grep -qx "$tools" "$FAKE/installed"
+
+	use apt-get # on a kernel of which it knows nothing
+	everything | grep -vx bpftool >"$FAKE/known"
+	says 0 'Missing on this system: ' 'Ready.' -- lab setup --yes
+	silent_about bpftool linux-tools
+	says 0 'Ready.' -- lab setup
+	silent_about Missing
 }
 
 @test "--tests adds what the tests need, and only what is missing is installed" {
