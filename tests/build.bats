@@ -115,6 +115,7 @@ setup() {
 @test "clean removes what make built, distclean also what configure found" {
 	make -s
 	make -s -C docs/verifier # as its page has its readers do
+	make -s -C check .build/report.o # as lab check does
 	make -s clean
 	[ "$(git ls-files -o -i --exclude-standard | xargs)" = 'compile_commands.json config.mk' ]
 	make -s distclean
