@@ -11,8 +11,8 @@ load helpers
 
 setup_file() {
 	in_private_world
-	can_share || return 0
 	export can_share # so that it is found out once
+	can_share || return 0
 	compile_bpf adjust
 	compile_bpf long_name
 	compile_bpf old_style -g0 -o "$BATS_FILE_TMPDIR/no_btf.o"
@@ -25,15 +25,18 @@ setup() {
 	basic03=$LAB_TREE/basic03-map-counter/xdp_load_and_stats
 	basic04=$LAB_TREE/basic04-pinning-maps/xdp_loader
 	cd "$LAB_TREE/basic02-prog-by-name"
-	ip netns add far
-	ip link add left address 02:00:00:00:00:01 type veth \
-		peer name right address 02:00:00:00:00:02 netns far
-	ip address add 192.0.2.1/24 dev left
-	ip -n far address add 192.0.2.2/24 dev right
-	ip link set left up
-	ip -n far link set right up
-	ip neighbour add 192.0.2.2 lladdr 02:00:00:00:00:02 dev left nud permanent
-	ip -n far neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev right nud permanent
+	ip -batch - <<-'END'
+		netns add far
+		link add left address 02:00:00:00:00:01 type veth peer name right address 02:00:00:00:00:02 netns far
+		address add 192.0.2.1/24 dev left
+		link set left up
+		neighbour add 192.0.2.2 lladdr 02:00:00:00:00:02 dev left nud permanent
+	END
+	ip -n far -batch - <<-'END'
+		address add 192.0.2.2/24 dev right
+		link set right up
+		neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev right nud permanent
+	END
 }
 
 teardown() {

@@ -21,9 +21,7 @@ xdp-loader() {
 }
 
 veth() { # DEV PEER
-	ip link add "$1" type veth peer name "$2"
-	ip link set "$1" up
-	ip link set "$2" up
+	printf '%s\n' "link add $1 type veth peer name $2" "link set $1 up" "link set $2 up" | ip -batch -
 }
 
 configured() { # NAME: what configure found
@@ -93,7 +91,12 @@ one_program_a_device() {
 }
 
 attached() { # DEV: the id of the program that the kernel shows there, in whatever mode
-	ip -d link show dev "$1" | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p'
+	local shown
+	shown=$(ip -d link show dev "$1") || :
+	while [[ $shown =~ prog/xdp\ id\ ([0-9]+)(.*) ]]; do
+		echo "${BASH_REMATCH[1]}"
+		shown=${BASH_REMATCH[2]}
+	done
 }
 
 # For tests of what no kernel has a say in. A guest's commands take ten times as long.
