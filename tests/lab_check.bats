@@ -14,7 +14,6 @@ one=one01-alpha two=two02-beta
 
 setup() {
 	make_tree
-	./lab >/dev/null # it has been used before
 }
 
 teardown() {

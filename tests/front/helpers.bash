@@ -6,13 +6,19 @@
 # shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
 nobody=65534
 
-# A tree of its own in memory, where other users can reach it; see make_tree.
+# Made once a file, and used as people do; each test gets a copy. See make_tree.
+setup_file() {
+	"$BATS_TEST_DIRNAME/front/make_tree" "$BATS_FILE_TMPDIR/tree"
+	"$BATS_FILE_TMPDIR/tree/lab" >/dev/null
+}
+
+# A tree of its own in memory, where other users can reach it.
 make_tree() {
 	in_private_world
 	TREE=/run/tree.$BATS_TEST_NUMBER
 	mkdir "$TREE"
 	mount -t tmpfs -o mode=755,size=16m tree "$TREE"
-	"$BATS_TEST_DIRNAME/front/make_tree" "$TREE"
+	cp -a "$BATS_FILE_TMPDIR/tree/." "$TREE"
 	cd "$TREE"
 	export LAB_LOCK=$TREE/.lab/lock
 }
