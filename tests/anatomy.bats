@@ -10,6 +10,7 @@ load helpers
 
 setup_file() {
 	in_private_world
+	one_program_a_device
 }
 
 setup() {
@@ -27,9 +28,10 @@ teardown() {
 }
 
 variable() { # NAME: of the program on left, as bpftool reads it
-	local map
-	for map in $(bpftool -j prog show id "$(attached left)" | jq '.map_ids[]'); do
-		bpftool -j map dump id "$map" | jq -r ".[0].formatted.value[][] | .$1 // empty"
+	local map maps
+	maps=$(bpftool -j prog show id "$(attached left)" | member map_ids)
+	for map in ${maps//[],[]/ }; do
+		bpftool -j map dump id "$map" | member "$1"
 	done
 }
 
@@ -67,10 +69,10 @@ is_missed() { # a packet that comes now
 
 @test "what is switched off is not in the kernel's copy" {
 	"$hello" --dev left -n 1 -i 0.01
-	with=$(bpftool -j prog show id "$(attached left)" | jq .bytes_xlated)
+	with=$(bpftool -j prog show id "$(attached left)" | member bytes_xlated)
 	"$hello" --dev left --unload-all
 	"$hello" --dev left -n 1 -i 0.01 --no-greeting
-	without=$(bpftool -j prog show id "$(attached left)" | jq .bytes_xlated)
+	without=$(bpftool -j prog show id "$(attached left)" | member bytes_xlated)
 	[ "$without" -lt "$with" ]
 }
 
@@ -122,9 +124,9 @@ is_missed() { # a packet that comes now
 	works 'Slot 1: refuse' -- "$calls" --dev left --slot 1 refuse
 	head -c 600 /dev/zero >"$BATS_TEST_TMPDIR/frame"
 	run_frame=(bpftool -j prog run id "$(attached left)" data_in "$BATS_TEST_TMPDIR/frame")
-	[ "$("${run_frame[@]}" | jq .retval)" = 1 ]
+	[ "$("${run_frame[@]}" | member retval)" = 1 ]
 	works 'Slot 1: empty' -- "$calls" --dev left --slot 1 --clear
-	[ "$("${run_frame[@]}" | jq .retval)" = 2 ]
+	[ "$("${run_frame[@]}" | member retval)" = 2 ]
 	[ "$(variable missed)" = 1 ]
 	works 'Slot 1: empty' -- "$calls" --dev left --slot 1 --clear
 }

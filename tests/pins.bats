@@ -30,9 +30,9 @@ teardown() {
 
 @test "the pin stays when the loader has ended, and holds the program's map" {
 	"$loader" --dev lo --skb-mode
-	pinned=$(bpftool -j map show pinned "$pin" | jq .id)
+	pinned=$(bpftool -j map show pinned "$pin" | member id)
 	id=$("$loader" --dev lo --list | awk '/xdp_pass_func/ { print $1 }')
-	[ "$(bpftool -j prog show id "$id" | jq -c .map_ids)" = "[$pinned]" ]
+	[ "$(bpftool -j prog show id "$id" | member map_ids)" = "[$pinned]" ]
 	"$loader" --dev lo --unload --progname xdp_pass_func
 	[ ! -e /sys/fs/bpf/lo ]
 }
@@ -63,7 +63,7 @@ teardown() {
 @test "a map of another shape at the pin's place is refused by both, and stays" {
 	mkdir /sys/fs/bpf/lo
 	bpftool map create "$pin" type array key 4 value 8 entries 5 name xdp_stats_map
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	before=$(bpftool -j map show pinned "$pin" | member id)
 	for program in "$loader" "$stats"; do
 		run "$program" --dev lo
 		[ "$status" -eq 1 ]
@@ -71,27 +71,27 @@ teardown() {
 		grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
 	done
 	"$loader" --dev lo --unload-all
-	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+	[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
 	[ -z "$(attached lo)" ]
 }
 
 @test "a map with the right shape from an earlier loader is replaced" {
 	"$loader" --dev lo --skb-mode
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	before=$(bpftool -j map show pinned "$pin" | member id)
 	ip link set dev lo xdpgeneric off
 	"$loader" --dev lo --skb-mode
-	after=$(bpftool -j map show pinned "$pin" | jq .id)
+	after=$(bpftool -j map show pinned "$pin" | member id)
 	[ "$before" -ne "$after" ]
 }
 
 @test "a program that the kernel refuses leaves the old pin as it was" {
 	"$loader" --dev lo --skb-mode
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	before=$(bpftool -j map show pinned "$pin" | member id)
 	ip link set dev lo xdpgeneric off
 	compile_bpf no_bounds
 	run "$loader" --dev lo -S --filename "$BATS_FILE_TMPDIR/no_bounds.o"
 	[ "$status" -eq 1 ]
-	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+	[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
 }
 
 @test "an object without our map is taken off again" {
@@ -218,7 +218,7 @@ none_waits() { # for the end of a --for
 		refused 1 "$pin is no map" "rm $pin" -- "$program" --dev lo
 	done
 	"$loader" --dev lo --unload-all
-	[ "$(bpftool -j prog show pinned "$pin" | jq -r .name)" = xdp_prog_simple ]
+	[ "$(bpftool -j prog show pinned "$pin" | member name)" = xdp_prog_simple ]
 	[ -z "$(attached lo)" ]
 }
 
@@ -240,7 +240,7 @@ none_waits() { # for the end of a --for
 
 @test "a pin that can be neither replaced nor removed: an error, and it stays as it was" {
 	"$loader" --dev lo --skb-mode
-	before=$(bpftool -j map show pinned "$pin" | jq .id)
+	before=$(bpftool -j map show pinned "$pin" | member id)
 	mount -o remount,ro /sys/fs/bpf
 	run --separate-stderr "$loader" --dev lo --unload-all
 	unloaded=$status said=$stderr
@@ -252,7 +252,7 @@ none_waits() { # for the end of a --for
 		[[ $stderr == *"cannot open what is pinned at $pin"*'Read-only file system'* ]]
 	done
 	[ -z "$(attached lo)" ]
-	[ "$(bpftool -j map show pinned "$pin" | jq .id)" = "$before" ]
+	[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
 }
 
 @test "what a loader that was killed has left goes with the next --unload-all" {
