@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The one place that knows what an error number and the libraries' words mean to a person. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 enum by {
 	LIBRARY, /* libbpf and libxdp */
 	KERNEL, /* its sentence, as a driver says it */
-	VERIFIER, /* its log, without the lines of C */
+	VERIFIER, /* the sentences at the end of its log */
 	PERSON, /* the mode that was asked for */
 };
 
@@ -41,9 +42,26 @@ static const struct text texts[] = {
 	{ 0, VERIFIER, "map_value_or_null",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "bpf_map_lookup_elem() may return NULL: compare with NULL before you use the pointer." },
+	{ 0, VERIFIER, "mem_or_null",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "what was reserved may be NULL: compare with NULL before you use the pointer." },
+	{ 0, VERIFIER, "invalid mem access 'scalar'",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "it reads through a number: through NULL, which has to be excluded before, or through a\n"
+	  "pointer that is none any more since the packet was moved." },
 	{ 0, VERIFIER, "invalid access to packet",
 	  "the kernel's verifier refuses the program: {reason}",
-	  "compare with data_end before you read: if (header + 1 > data_end) return XDP_PASS;" },
+	  "compare with data_end before you read: if (header + 1 > data_end) return XDP_PASS;\n"
+	  "it must be a pointer that is compared: a length, data_end - data, proves nothing." },
+	{ 0, VERIFIER, "jumps is too complex",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "it follows a loop turn by turn: give it a small bound, for (int i = 0; i < 8; i++)." },
+	{ 0, VERIFIER, "infinite loop detected",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "it follows a loop turn by turn: give it a small bound, for (int i = 0; i < 8; i++)." },
+	{ 0, VERIFIER, "program is too large",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "it follows a loop turn by turn: give it a small bound, for (int i = 0; i < 8; i++)." },
 	{ 0, VERIFIER, "cannot call GPL-restricted function",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "state the licence in the program: char _license[] SEC(\"license\") = \"GPL\";" },
@@ -172,6 +190,7 @@ static char *copy_line(const char *line, const char *end)
 static void find_reason(const char *log, const char *end, struct explained_log *out)
 {
 	const char *reason = log, *source = NULL, *line, *next;
+	char *statistic;
 
 	for (line = log; line < end; line = next) {
 		next = memchr(line, '\n', end - line);
@@ -182,6 +201,9 @@ static void find_reason(const char *log, const char *end, struct explained_log *
 			reason = line;
 	}
 	out->reason = copy_line(reason, end);
+	statistic = out->reason ? strstr(out->reason, "processed ") : NULL;
+	if (statistic > out->reason && strstr(statistic, " insns (limit"))
+		*statistic = '\0'; /* some of the kernel's sentences do not end with a newline */
 	out->source = copy_line(source, end);
 }
 
@@ -230,19 +252,25 @@ static const char *find_kernel_words(const char *said)
 	return sentence;
 }
 
-/* In the last verifier log, but not in the person's own lines of C, which it quotes. */
+/*
+ * In the last verifier log, behind the instruction at which it stopped. What stands there before,
+ * the person's lines of C and what the registers hold, may have the same words in it.
+ */
 static bool is_in_log(const char *said, const char *text)
 {
 	const char *log = NULL, *next = said;
+	bool found = false;
 
 	while ((next = strstr(next, begin_log)))
 		log = next += sizeof(begin_log) - 1;
 	for (; log && *log; log = next + (*next == '\n')) {
 		next = strchrnul(log, '\n');
-		if (strncmp(log, "; ", 2) && memmem(log, next - log, text, strlen(text)))
-			return true;
+		if (isdigit(*log))
+			found = false;
+		else if (strncmp(log, "; ", 2) && memmem(log, next - log, text, strlen(text)))
+			found = true;
 	}
-	return false;
+	return found;
 }
 
 static bool fits(const struct text *text, int err, const char *said)

@@ -78,6 +78,24 @@ static const struct recorded recorded[] = {
 	{ -EACCES, LOG("; rec->rx_packets++;\n9: (79) r1 = *(u64 *)(r0 +0)\n"
 	  "R0 invalid mem access 'map_value_or_null'\nprocessed 10 insns (limit 1000000)\n"),
 	  "R0 invalid mem access 'map_value_or_null'", "compare with NULL" },
+	/* What a register held on the way is not why it was refused. */
+	{ -EACCES, LOG("3: (85) call bpf_map_lookup_elem#1      ; R0=map_value_or_null(id=1)\n"
+	  "from 4 to 9: R0=map_value_or_null(id=1) R10=fp0\n9: (71) r0 = *(u8 *)(r1 +12)\n"
+	  "invalid access to packet, off=12 size=1, R1(id=0,off=12,r=0)\n"
+	  "R1 offset is outside of the packet\nprocessed 10 insns (limit 1000000)\n"),
+	  "R1 offset is outside of the packet", "data_end" },
+	{ -EACCES, LOG("12: (63) *(u32 *)(r0 +8) = r1\nR0 invalid mem access 'ringbuf_mem_or_null'\n"),
+	  "ringbuf_mem_or_null", "compare with NULL" },
+	{ -EACCES, LOG("639: (71) r1 = *(u8 *)(r2 +0)\nR2 invalid mem access 'scalar'\n"),
+	  "R2 invalid mem access 'scalar'", "NULL" },
+	{ -E2BIG, LOG("22: (15) if r1 == 0xa888 goto pc-8\n"
+	  "The sequence of 8193 jumps is too complex.\nprocessed 49167 insns (limit 1000000)\n"),
+	  "too complex", "bound" },
+	{ -EINVAL, LOG("6: (05) goto pc-6\ninfinite loop detected at insn 1\n"), "infinite", "bound" },
+	/* One of its sentences has no end. */
+	{ -EINVAL, LOG("11: (85) call bpf_tail_call#12\nexpected prog array map for tail call"
+	  "processed 36 insns (limit 1000000) max_states_per_insn 1\n"),
+	  "expected prog array map for tail call\n", "make" },
 	{ -EINVAL, LOG("cannot call GPL-restricted function from non-GPL compatible program\n"),
 	  "GPL", "license" },
 	{ -EINVAL, LOG("unknown opcode 8d\n"), "unknown opcode 8d", "-O2" },
