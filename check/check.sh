@@ -65,9 +65,10 @@ chosen() {
 # ---- Building
 
 # What the compiler said from its first error on, and nothing of make's own. Where only the linker
-# has complained, the compiler's warnings say why.
+# has complained, the compiler's warnings say why. clang may give up with pages of its own insides.
 first_error_first() {
-	sed '/^\(g\|bsd\)\?make\(\[[0-9]*\]\)\?: /d; /^collect2: error: /d' | awk '
+	sed '/^\(g\|bsd\)\?make\(\[[0-9]*\]\)\?: /d; /^collect2: error: /d
+		/^PLEASE submit a bug report/d; /^Stack dump:$/d; /^[0-9]\.\t/d; /^ *#[0-9]* 0x/d' | awk '
 		{ lines[NR] = $0 }
 		!first && /: (fatal )?error: / { first = NR }
 		END { for (i = first ? first : 1; i <= NR; i++) print lines[i] }'
