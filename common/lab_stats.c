@@ -140,24 +140,33 @@ int lab_check_output(void)
 			      "cannot write the figures");
 }
 
+int lab_must_stop(const struct cli_args *args)
+{
+	if (lab_check_output())
+		return -EIO;
+	if (stopped)
+		return -EINTR;
+	if (!device_is_there(args))
+		return pr_err_because(-ENODEV, "somebody removed or renamed it.",
+				      "ip link shows the devices that there are.",
+				      "%s is gone, and its figures with it", args->dev);
+	return 0;
+}
+
 int lab_wait(const struct cli_args *args)
 {
 	double end = lab_clock() + args->interval, left = args->interval;
+	int stop = lab_must_stop(args);
 
-	if (lab_check_output())
-		return -EIO;
-	while (!stopped && left > 0) {
+	while (!stop && left > 0) {
 		double nap = left < 0.25 ? left : 0.25;
 		struct timespec ts = { .tv_sec = 0, .tv_nsec = nap * 1e9 };
 
 		nanosleep(&ts, NULL);
-		if (!device_is_there(args))
-			return pr_err_because(-ENODEV, "somebody removed or renamed it.",
-					      "ip link shows the devices that there are.",
-					      "%s is gone, and its figures with it", args->dev);
+		stop = lab_must_stop(args);
 		left = end - lab_clock();
 	}
-	return stopped ? -EINTR : 0;
+	return stop;
 }
 
 void lab_say_how_it_ends(const struct cli_args *args)

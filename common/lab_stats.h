@@ -48,9 +48,12 @@ void lab_catch_signals(void);
 
 /*
  * Waits args->interval. 0: go on; -EINTR: somebody wants us to stop. After an error: -ENODEV, the
- * device has gone; -EIO, the figures cannot be written.
+ * device has gone; -EIO, what was printed so far cannot be written.
  */
 int lab_wait(const struct cli_args *args);
+
+/* The same answer at once: for who waits for something else. */
+int lab_must_stop(const struct cli_args *args);
 
 /* -EIO, after an error, where what was printed so far cannot be written. */
 int lab_check_output(void);
