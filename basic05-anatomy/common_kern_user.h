@@ -7,7 +7,7 @@
 
 /* One record in the ring buffer `events`. */
 struct event {
-	__u64 ns; /* when: nanoseconds since the machine was started */
+	__u64 ns; /* when, in nanoseconds: what bpf_ktime_get_ns() says */
 	__u32 ifindex; /* where: the device's number */
 	__u16 len; /* how long it was, Ethernet header included */
 	__u16 proto; /* the ethertype as people write it: 0x86dd for IPv6 */

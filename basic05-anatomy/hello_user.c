@@ -37,9 +37,9 @@ static const struct cli_program this_program = {
 
 /*
  * libbpf turns each section of global variables into a map with one value, the whole section.
- * Where in it a variable lies, says the BTF of the object: its place, or an error.
+ * Where in it a variable of this size lies, says the BTF of the object: its place, or an error.
  */
-static int find_variable(struct bpf_object *obj, const char *section, const char *name)
+static int find_variable(struct bpf_object *obj, const char *section, const char *name, size_t size)
 {
 	const struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
 	const struct btf *btf = bpf_object__btf(obj);
@@ -49,19 +49,20 @@ static int find_variable(struct bpf_object *obj, const char *section, const char
 
 	for (int left = type ? btf_vlen(type) : 0; left; left--, var++) {
 		type = btf__type_by_id(btf, var->type);
-		if (!strcmp(btf__name_by_offset(btf, type->name_off), name) &&
-		    var->offset + var->size <= bpf_map__value_size(map))
+		if (!strcmp(btf__name_by_offset(btf, type->name_off), name) && var->size == size &&
+		    var->offset + size <= bpf_map__value_size(map))
 			return var->offset;
 	}
 	return pr_err_because(-ENOENT, pr_text("its section %s has none of that name.", section),
 			      "declare it there, use it, and compile again: make",
-			      "there is no variable %s in %s", name, pr_names.file);
+			      "there is no variable %s of %zu bytes in %s", name, size,
+			      pr_names.file);
 }
 
 /* Between open and load the sections are in our memory, as they are in the file: write to them. */
 static int set_knob(struct bpf_object *obj, const char *name, __u32 value)
 {
-	int at = find_variable(obj, ".rodata", name);
+	int at = find_variable(obj, ".rodata", name, sizeof(value));
 	char *section;
 	size_t size;
 
@@ -99,7 +100,7 @@ static const char *map_bss(struct bpf_object *obj)
  */
 static int read_variables(struct bpf_object *obj, const char *bss, struct lab_reading *reading)
 {
-	int at = find_variable(obj, ".bss", "counter");
+	int at = find_variable(obj, ".bss", "counter", sizeof(__u32));
 
 	if (at < 0)
 		return at;

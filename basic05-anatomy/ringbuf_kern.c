@@ -17,8 +17,8 @@ int report(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data;
 	struct ethhdr *eth = data;
 
-	if (data + sizeof(*eth) >
-	    data_end) /* the verifier: nothing is read that was not compared */
+	/* The verifier: nothing is read that was not compared. */
+	if (data + sizeof(*eth) > data_end)
 		return XDP_PASS;
 
 	/* Exercise 4: reserve room for a struct event in the ring, fill it, submit it. */

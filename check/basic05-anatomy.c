@@ -134,7 +134,7 @@ static void check_counter(void)
 	hello = start(HELLO, "--dev", wire.dev, "-i", "0.05", "--json");
 	sent("%u frames of %u bytes, while %s runs; bytes was %lld", count, frame.len, hello->said,
 	     before);
-	expected("\"bytes\":%lld within twenty lines of what it prints",
+	expected("\"bytes\":%lld within twenty lines of what it prints, and so it stays",
 		 before + count * frame.len);
 	bss = map_used_by(wait_for_program(), "bytes");
 	pause_ms(20);
@@ -142,11 +142,12 @@ static void check_counter(void)
 		set_map_number(bss, 0, "bytes", before);
 	for (unsigned int n = 0; n < count; n++)
 		send_frame(&frame);
-	for (unsigned int n = 0; n < 20 && bytes >= 0 && bytes < before + count * frame.len; n++) {
+	for (unsigned int n = 0, more = 2; n < 20 && bytes >= 0 && more; n++) {
 		line = next_line(hello, 4000);
 		if (line)
 			quote("the last line of hello_user", line);
 		bytes = line ? json_number(line, "bytes") : -1;
+		more -= bytes >= before + count * frame.len;
 	}
 	stop(hello, SIGINT);
 	if (bytes < 0)
@@ -379,6 +380,16 @@ static void check_last_line(struct run *reader, unsigned int lines, unsigned int
 		not_yet("%u events received, %u dropped", received, dropped);
 }
 
+__attribute__((noreturn)) static void no_line(struct run *reader, unsigned int nth)
+{
+	if (!has_ended(reader))
+		not_yet("no such line within a second");
+	if (*reader->err)
+		quote("ringbuf_user", reader->err);
+	not_yet("before frame %u was reported, it has ended by itself, with status %d", nth,
+		reader->status);
+}
+
 /* What it prints of ten frames, and then at Ctrl-C. */
 static void check_reader(void)
 {
@@ -403,10 +414,11 @@ static void check_reader(void)
 		do {
 			line = next_line(reader, 1000);
 			lines += line && !strncmp(line, "0x", 2);
-			quote("the last line of ringbuf_user", line ? line : "");
+			if (line)
+				quote("the last line of ringbuf_user", line);
 		} while (line && strcmp(line, wanted));
 		if (!line)
-			not_yet("no such line within a second");
+			no_line(reader, n + 1);
 	}
 	check_last_line(reader, lines, lost);
 }
