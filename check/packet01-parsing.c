@@ -220,6 +220,18 @@ static void check_ping_wire(void)
 		not_yet("%u of 10 came through", came);
 }
 
+/* An echo request with eight bytes before it: an extension header, of no option but padding. */
+static struct frame echo_behind(unsigned int next_header, unsigned int number)
+{
+	static const unsigned char extension[] = { IPPROTO_ICMPV6, 0, 1, 4, 0, 0, 0, 0 };
+	struct frame frame = frame_echo(AF_INET6, number, 118);
+
+	memmove(frame.bytes + TYPE_AT + 8, frame.bytes + TYPE_AT, 118 - TYPE_AT - 8);
+	memcpy(frame.bytes + TYPE_AT, extension, sizeof(extension));
+	frame.bytes[NEXT_HEADER_AT] = next_header;
+	return frame;
+}
+
 /* What is no message of ICMPv6, but has the bytes of an echo request in the same place. */
 static void check_ping_lookalikes(const struct program *program)
 {
@@ -229,14 +241,31 @@ static void check_ping_lookalikes(const struct program *program)
 	must(program, &frame, XDP_PASS,
 	     "UDP over IPv6 whose first byte is 128, with a 2 where "
 	     "an echo request has its sequence number");
-	frame = frame_echo(AF_INET6, 2, 118);
-	memmove(frame.bytes + TYPE_AT + 8, frame.bytes + TYPE_AT, 118 - TYPE_AT - 8);
-	frame.bytes[NEXT_HEADER_AT] = IPPROTO_FRAGMENT;
-	put16(frame.bytes + TYPE_AT, IPPROTO_ICMPV6 << 8);
+	frame = echo_behind(IPPROTO_FRAGMENT, 2);
 	put16(frame.bytes + TYPE_AT + 2, rnd(1, 100) << 3);
 	must(program, &frame, XDP_PASS,
 	     "a later fragment of ICMPv6 whose payload looks like an echo "
 	     "request with sequence number 2");
+	frame = frame_echo(AF_INET6, 2, 118);
+	put16(frame.bytes + 12, ETHERTYPE_NOBODYS);
+	must(program, &frame, XDP_PASS,
+	     "the bytes of an echo request with sequence number 2, in a frame of EtherType 88b5");
+}
+
+static void check_ping_extensions(const struct program *program)
+{
+	static const unsigned char headers[] = { IPPROTO_HOPOPTS, IPPROTO_DSTOPTS };
+
+	for (unsigned int n = 0; n < 2; n++) {
+		for (unsigned int number = 1; number <= 2; number++) {
+			struct frame frame = echo_behind(headers[n], number);
+
+			must(program, &frame, number % 2 ? XDP_PASS : XDP_DROP,
+			     "an echo request with sequence number %u behind an extension header, "
+			     "number %u",
+			     number, headers[n]);
+		}
+	}
 }
 
 static void check_pings(void)
@@ -254,6 +283,7 @@ static void check_pings(void)
 		     types[n]);
 	}
 	check_ping_lookalikes(program);
+	check_ping_extensions(program);
 	frame = frame_echo(AF_INET, 2, 118);
 	must(program, &frame, XDP_PASS, "an echo request of IPv4 with sequence number 2");
 	frame = frame_echo(AF_INET6, 2, 118);
@@ -467,6 +497,17 @@ static bool is_wrong(const unsigned char *bytes, unsigned int len, void *program
 	return verdict_on(program, &frame) != right_verdict(bytes, len);
 }
 
+/* What the fields of IPv4 say, where they are, as somebody would read them who has hex before him. */
+static const char *fields_of(const struct frame *frame)
+{
+	const unsigned char *ip = frame->bytes + 14;
+
+	if (frame->len < 34 || number_at(frame->bytes + 12) != ETHERTYPE_IPV4)
+		return "no whole header of IPv4";
+	return text("version %u, ihl %u, total length %u, frag_off %04x, protocol %u", ip[0] >> 4,
+		    ip[0] & 15, number_at(ip + 2), number_at(ip + 6), ip[9]);
+}
+
 #define ODD_FRAMES 100000
 
 static void check_odd_frames(struct program *program)
@@ -485,10 +526,11 @@ static void check_odd_frames(struct program *program)
 		for (unsigned int i = 0; i < frame.len && i < 128; i++)
 			hex = text("%s%s%02x", hex, i % 16 ? " " : "\n", frame.bytes[i]);
 		not_yet("number %u: %s instead of %s\n"
-			"%u bytes of it are enough:%s%s",
+			"%u bytes of it are enough:%s%s\n"
+			"that is: %s",
 			n, verdict_name(verdict_on(program, &frame)),
 			verdict_name(right_verdict(frame.bytes, frame.len)), frame.len, hex,
-			frame.len > 128 ? " ..." : "");
+			frame.len > 128 ? " ..." : "", fields_of(&frame));
 	}
 }
 
