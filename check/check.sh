@@ -83,7 +83,7 @@ missing_files() { # LESSON: sources that were there when it came
 }
 
 make_it() { # DIRECTORY [ARG...]
-	as_owner make -s -j "$(nproc 2>/dev/null || echo 2)" -O --no-print-directory -C "$here/$1" \
+	as_owner make -s -j "$processors" -O --no-print-directory -C "$here/$1" \
 		"${@:2}" 2>&1 9<&-
 }
 
@@ -104,7 +104,7 @@ not_built() { # LESSON WHAT-MAKE-SAID
 }
 
 build() { # LESSON
-	local said took begin=${EPOCHREALTIME//[!0-9]/}
+	local said took processors begin=${EPOCHREALTIME//[!0-9]/}
 	if [ -n "${LAB_IN_VM-}" ]; then # there is no compiler: it was built before the machine started
 		[ -x "$here/check/grade" ] || die 3 "the grader is not built; outside: $self check --vm"
 		return
@@ -112,6 +112,7 @@ build() { # LESSON
 	if [ ! -f "$here/config.mk" ]; then
 		(cd "$here" && as_owner ./configure -q 9<&-) || die 3 "this machine is not set up yet: $self setup"
 	fi
+	processors=$(nproc 2>/dev/null || echo 2)
 	said=$(make_it "$1") || {
 		not_built "$1" "$said"
 		return
@@ -285,7 +286,7 @@ check_all() { # LESSON...
 # Where nobody can, a virtual machine can still be used; it is asked for, or offered.
 choose_place() {
 	[ -z "$vm" ] || return 0
-	[ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null || return 0
+	[ "$EUID" -ne 0 ] && ! command -v sudo >/dev/null || return 0
 	echo 'Grading loads programs into the kernel. That takes root, and there is no sudo here.' >&2
 	if [ ! -t 0 ] || ! ask 'Use a throwaway virtual machine instead?'; then
 		die 3 'this machine cannot tell, as this user. In a throwaway virtual machine it can:' \

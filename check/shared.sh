@@ -18,7 +18,7 @@ die() { # STATUS MESSAGE [LINE...]
 
 ask() { # QUESTION: yes?
 	if [ ! -t 0 ]; then
-		[ "$(id -u)" -eq 0 ] || return 1
+		[ "$EUID" -eq 0 ] || return 1
 		echo "$1 There is no terminal to ask on: going ahead, as root."
 		return 0
 	fi
@@ -51,7 +51,7 @@ nearest() { # WORD
 # ---- Who does what: root where the kernel or the package manager asks for it, the tree's owner else
 
 as_root() { # COMMAND...
-	if [ "$(id -u)" -eq 0 ]; then
+	if [ "$EUID" -eq 0 ]; then
 		"$@"
 	elif command -v sudo >/dev/null; then
 		sudo -- "$@"
@@ -61,27 +61,28 @@ as_root() { # COMMAND...
 }
 
 as_owner() { # COMMAND...
-	local owner
-	owner=$(stat -c %u "$here")
-	if [ "$(id -u)" -eq 0 ] && [ "$owner" -ne 0 ]; then
-		setpriv --reuid "$owner" --regid "$(stat -c %g "$here")" --clear-groups "$@"
-	else
+	if [ "$EUID" -ne 0 ] || [ -O "$here" ]; then
 		"$@"
+	else
+		setpriv --reuid "$(stat -c %u "$here")" --regid "$(stat -c %g "$here")" --clear-groups "$@"
 	fi
 }
 
 # ---- Lessons and exercises
 
-# All lessons in the order of the course, which is the order in which things are taught.
+# All lessons in the order of the course, which is the order in which things are taught. (It is asked
+# often: a process each would be felt.)
 lessons() {
-	local one
-	{
-		sed -n 's/^\([^ #/]*[0-9][0-9]-[^ /]*\) .*/\1/p' "$here/check/concepts.txt" 2>/dev/null
-		for one in "$here"/check/as-it-came/* "$here"/*[0-9][0-9]-*/Makefile; do
-			one=${one%/Makefile}
-			echo "${one##*/}"
-		done
-	} | awk -v here="$here" '/[0-9][0-9]-/ && !seen[$0]++'
+	local one names=() seen=' '
+	[ ! -r "$here/check/concepts.txt" ] ||
+		while read -r one _; do
+			case $one in '#'* | */*) ;; *) names+=("$one") ;; esac
+		done <"$here/check/concepts.txt"
+	for one in ${names[@]+"${names[@]}"} "$here"/check/as-it-came/* "$here"/*[0-9][0-9]-*/Makefile; do
+		one=${one%/Makefile} one=${one##*/}
+		[[ $one != *[0-9][0-9]-* || $seen == *" $one "* ]] || echo "$one"
+		seen+="$one "
+	done
 }
 
 short() { # LESSON: what people type
@@ -90,10 +91,12 @@ short() { # LESSON: what people type
 
 # The exercises of a lesson, in order: its worked answers are named N-NAME.patch.
 exercises() { # LESSON
-	local one
-	for one in "$here/$1"/solution/[0-9]*-*.patch; do
-		[ ! -f "$one" ] || basename "$one" .patch
-	done | sort -n | sed 's/^[0-9]*-//'
+	local one names=()
+	for one in "$here/$1"/solution/*.patch; do
+		[[ ! -f $one || ! ${one##*/} =~ ^([0-9]+)-(.*)\.patch$ ]] ||
+			names[10#${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+	done
+	[ ${#names[@]} -eq 0 ] || printf '%s\n' "${names[@]}"
 }
 
 patch_of() { # LESSON EXERCISE
@@ -111,9 +114,10 @@ number_of() { # LESSON EXERCISE
 
 # What somebody typed for a lesson: its name, or the beginning of just one.
 lesson_of() { # WORD
-	local word=${1%/} found near one
+	local word=${1%/} all found near one
 	word=${word##*/}
-	found=$(lessons | grep -Fx -- "$word" || lessons | awk -v word="$word" 'index($0, word) == 1')
+	all=$(lessons)
+	found=$(grep -Fx -- "$word" <<<"$all" || awk -v word="$word" 'index($0, word) == 1' <<<"$all")
 	case $found in
 	*$'\n'*) die 2 "'$1' can be ${found//$'\n'/ or }" ;;
 	?*) echo "$found" && return ;;

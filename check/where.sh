@@ -97,7 +97,7 @@ machine() {
 	fi
 	if [ ! -f "$here/config.mk" ]; then
 		words+=", not set up yet: $self setup"
-	elif [ "$(id -u)" -eq 0 ]; then
+	elif [ "$EUID" -eq 0 ]; then
 		words+=', set up, root'
 	elif command -v sudo >/dev/null; then
 		words+=', set up, root by sudo'
