@@ -73,12 +73,12 @@ as_owner() { # COMMAND...
 # All lessons in the order of the course, which is the order in which things are taught. (It is asked
 # often: a process each would be felt.)
 lessons() {
-	local one names=() seen=' '
+	local one taught=() seen=' '
 	[ ! -r "$here/check/concepts.txt" ] ||
 		while read -r one _; do
-			case $one in '#'* | */*) ;; *) names+=("$one") ;; esac
+			case $one in '#'* | */*) ;; *) taught+=("$one") ;; esac
 		done <"$here/check/concepts.txt"
-	for one in ${names[@]+"${names[@]}"} "$here"/check/as-it-came/* "$here"/*[0-9][0-9]-*/Makefile; do
+	for one in ${taught[@]+"${taught[@]}"} "$here"/check/as-it-came/* "$here"/*[0-9][0-9]-*/Makefile; do
 		one=${one%/Makefile} one=${one##*/}
 		[[ $one != *[0-9][0-9]-* || $seen == *" $one "* ]] || echo "$one"
 		seen+="$one "
@@ -91,12 +91,12 @@ short() { # LESSON: what people type
 
 # The exercises of a lesson, in order: its worked answers are named N-NAME.patch.
 exercises() { # LESSON
-	local one names=()
+	local one numbered=()
 	for one in "$here/$1"/solution/*.patch; do
 		[[ ! -f $one || ! ${one##*/} =~ ^([0-9]+)-(.*)\.patch$ ]] ||
-			names[10#${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+			numbered[10#${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
 	done
-	[ ${#names[@]} -eq 0 ] || printf '%s\n' "${names[@]}"
+	[ ${#numbered[@]} -eq 0 ] || printf '%s\n' "${numbered[@]}"
 }
 
 patch_of() { # LESSON EXERCISE
