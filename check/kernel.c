@@ -247,6 +247,8 @@ struct map *map_of(const struct program *program, const char *name)
 
 	if (found)
 		return map_of_fd(bpf_map__fd(found));
+	if (*name == '.')
+		say_not_yet("%s has no global variable in %s", program->file, name);
 	bpf_object__for_each_map(other, program->obj)
 		names = text("%s %s", names, bpf_map__name(other));
 	say_not_yet("%s has no map %s; it has:%s", program->file, name, *names ? names : " none");
@@ -347,6 +349,8 @@ struct map *map_used_by(__u32 prog_id, const char *member)
 
 		if (map && map_has_member(map, member))
 			return map;
+		if (map)
+			close(map->fd); /* who holds it may matter */
 	}
 	return NULL;
 }
