@@ -497,7 +497,7 @@ static bool is_wrong(const unsigned char *bytes, unsigned int len, void *program
 	return verdict_on(program, &frame) != right_verdict(bytes, len);
 }
 
-/* What the fields of IPv4 say, where they are, as somebody would read them who has hex before him. */
+/* What the fields of IPv4 say: nobody should have to count hex digits for it. */
 static const char *fields_of(const struct frame *frame)
 {
 	const unsigned char *ip = frame->bytes + 14;
