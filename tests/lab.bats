@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 32
+# takes: 24
 # time limit: 300
 #
 # The front door: what ./lab says, asks and does.
@@ -14,6 +14,11 @@ setup() {
 }
 
 all='demo setup doctor list check watch hint solution reset undo test help'
+
+copy_to() { # DIR LESSON...: the tree with these alone, as it is built
+	mkdir -p "$1"
+	cp -a lab Makefile configure config.mk common headers check docs doctor testenv "${@:2}" "$1"
+}
 
 @test "help and -h show every command" {
 	for arg in help -h --help; do
@@ -106,9 +111,10 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 
 @test "a tree whose path has blanks in it is built, graded and shown like any other" {
 	tree="$BATS_TEST_TMPDIR/a tree of mine"
-	cp -r "$LAB_TREE" "$tree"
-	rm -rf "$tree/.lab"
+	copy_to "$tree" basic0[123]-*
 	make -s -C "$tree" distclean
+	[ ! -d check/.build ] || cp -a check/.build "$tree/check" # of the grader, one file is compiled
+	touch "$tree/check/grade.c"
 	ln -s "$tree/lab" "$BATS_TEST_TMPDIR/my lab"
 	cd /
 	for arguments in 'setup --yes' doctor list 'hint basic01' 'demo --yes'; do
@@ -207,14 +213,14 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 }
 
 @test "doctor takes less than two seconds" {
-	quickest=9999
+	took=9999
 	for _ in 1 2 3 4 5; do # others may use this machine, too
+		[ $took -ge 2000 ] || break
 		start=$(date +%s%N)
 		./lab doctor >/dev/null
 		took=$((($(date +%s%N) - start) / 1000000))
-		[ $took -ge $quickest ] || quickest=$took
 	done
-	[ $quickest -lt 2000 ]
+	[ $took -lt 2000 ]
 }
 
 @test "doctor says what is missing where the compiler or a library is hidden" {
@@ -263,7 +269,7 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 }
 
 @test "a demo whose step does not show what it should says so and fails" {
-	cp -r "$LAB_TREE" "$BATS_TEST_TMPDIR/tree"
+	copy_to "$BATS_TEST_TMPDIR/tree" basic0[123]-*
 	cd "$BATS_TEST_TMPDIR/tree"
 	sed -i 's/return XDP_DROP/return XDP_PASS/' basic02-prog-by-name/xdp_prog_kern.c
 	run ./lab demo --yes
@@ -274,7 +280,7 @@ all='demo setup doctor list check watch hint solution reset undo test help'
 
 @test "nothing that root does in somebody's tree becomes root's" {
 	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
-	cp -r "$LAB_TREE"/* "$theirs"
+	copy_to "$theirs" basic01-*
 	cd "$theirs"
 	make -s distclean
 	chown -R 65534:65534 .
