@@ -58,7 +58,7 @@ chosen() {
 			[ -z "$(exercises "$one")" ] || echo "$one"
 		done
 	else
-		one=$(lessons | next_exercise) && echo "${one%% *}"
+		one=$(lessons_from_here | next_exercise) && echo "${one%% *}"
 	fi
 }
 
@@ -299,7 +299,7 @@ choose_place() {
 say_next() {
 	local lesson name
 	[ -z "$format$summary" ] || return 0
-	if read -r lesson name < <(lessons | next_exercise); then
+	if read -r lesson name < <(lessons_from_here | next_exercise); then
 		echo "Next: $lesson, exercise $(number_of "$lesson" "$name"), $name. What to read and edit: $self"
 	else
 		echo "That was the last. $(say_none_left)"

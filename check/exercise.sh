@@ -33,7 +33,7 @@ choose() {
 		exercise=$(exercise_of "$lesson" "${words[1]}")
 		return
 	fi
-	next=$({ [ -z "$lesson" ] && lessons || echo "$lesson"; } | next_exercise) || {
+	next=$({ [ -z "$lesson" ] && lessons_from_here || echo "$lesson"; } | next_exercise) || {
 		[ -z "$lesson" ] || exercise_of "$lesson" '' >/dev/null
 		die 2 'nothing of it is left to do: name the exercise that you mean' "  $self list"
 	}

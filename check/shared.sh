@@ -199,6 +199,18 @@ untold() { # all of them, as people type them, one a line
 	done
 }
 
+# The lessons as they are to be done from here on: the one of which an exercise has passed last, then
+# those behind it, and at the end those that were skipped.
+lessons_from_here() {
+	local last
+	last=$(sed -n '$s|/.*||p' "$state/progress" 2>/dev/null) || :
+	lessons | awk -v last="$last" '
+		$0 == last { here = 1 }
+		here { print }
+		!here { before = before $0 "\n" }
+		END { printf "%s", before }'
+}
+
 # Of the lessons on stdin: the first exercise that is still to be done, as "LESSON EXERCISE".
 next_exercise() {
 	local lesson one

@@ -27,7 +27,7 @@ choose_lesson() {
 	if [ -n "$named" ]; then
 		lesson=$named
 	else
-		lesson=$(lessons | next_exercise) || {
+		lesson=$(lessons_from_here | next_exercise) || {
 			echo "$(say_none_left) To check a lesson again and again: $self watch LESSON"
 			exit 0
 		}

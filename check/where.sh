@@ -68,7 +68,7 @@ marked() { # LESSON NUMBER
 
 next() {
 	local lesson exercise n files line
-	read -r lesson exercise < <(lessons | next_exercise) || {
+	read -r lesson exercise < <(lessons_from_here | next_exercise) || {
 		echo "$(say_none_left) Begin again with other numbers: $self check --all"
 		return
 	}

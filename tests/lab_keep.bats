@@ -267,6 +267,19 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'not set up yet: ./lab setup' -- ./lab
 }
 
+@test "who has skipped something goes on from the last that passed, and comes back to it in the end" {
+	cp $two/solution/1-mood.patch $two/solution/2-more.patch
+	echo "$two/mood passed 2026-01-01 00:00" >>.lab/progress
+	says 0 "Next: $two, exercise 2, more" -- ./lab
+	says 1 'failed mood' -- ./lab check
+	[[ $output == *"$two"* && $output != *"$one"* ]]
+	echo "$two/more passed 2026-01-01 00:00" >>.lab/progress
+	says 0 "Next: $one, exercise 1, bytes" -- ./lab
+	[ -z "$(./lab 2>&1 >/dev/null | head -n 1)" ]
+	run --separate-stderr bash -c './lab | true' # nobody reads it
+	[ -z "$stderr" ]
+}
+
 @test "what has passed survives a newer version with other exercises, numbers and lines of its own" {
 	answer $one 1
 	./lab check || :
