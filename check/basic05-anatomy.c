@@ -384,8 +384,7 @@ __attribute__((noreturn)) static void no_line(struct run *reader, unsigned int n
 {
 	if (!has_ended(reader))
 		not_yet("no such line within a second");
-	if (*reader->err)
-		quote("ringbuf_user", reader->err);
+	quote("ringbuf_user", *reader->err ? reader->err : reader->out);
 	not_yet("before frame %u was reported, it has ended by itself, with status %d", nth,
 		reader->status);
 }
