@@ -25,32 +25,10 @@ fi
 # tools are lab_graded.bats's, and so on. One file at a time, as others run beside this one.
 cat >"$tmp/script" <<'END'
 exec 2>&1 </dev/null
-step() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@" >/tmp/said; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		grep -v '^skipped ' /tmp/said | tail -n 25 | sed 's/^/# /'
-	fi
-}
-says() { # WORDS COMMAND...
-	local words=$1
-	shift
-	"$@" >/tmp/out 2>&1 || { cat /tmp/out && return 1; }
-	cat /tmp/out
-	grep -q "$words" /tmp/out
-}
-gone='All of it is gone again'
 case $1 in
 root)
-	git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab
-	step 'as root: ./lab demo installs what is missing and works' says "$gone" ./lab demo
-	step 'as root: ./lab demo a second time installs nothing' \
-		sh -c './lab demo >/tmp/two 2>&1 && ! grep Missing /tmp/two'
-	step 'as root: without a network, once installed' says "$gone" unshare --net ./lab demo
-	step 'as root: ./lab doctor says that the lessons can run' says 'All lessons can run' ./lab doctor
+	git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab && . tests/bare_steps.bash || exit
+	demo_as_root
 	# shellcheck disable=SC2046 # names without blanks
 	LAB_TEST_JOBS=1 step 'as root: ./lab test --quick' ./lab test --quick --yes \
 		$(grep -L '^# not with --quick$' tests/*.bats tests/*.t tests/*_test.c | grep -vE \
@@ -60,7 +38,8 @@ root)
 user)
 	useradd --create-home learner
 	echo 'learner ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/learner
-	git clone -q /lab.git /srv/xdp-lab && chown -R learner: /srv/xdp-lab && cd /srv/xdp-lab
+	git clone -q /lab.git /srv/xdp-lab && chown -R learner: /srv/xdp-lab && cd /srv/xdp-lab || exit
+	. tests/bare_steps.bash
 	mount --bind -o ro /home /home && mount -o remount,ro,bind /home
 	as='setpriv --reuid learner --regid learner --init-groups env HOME=/home/learner'
 	step 'as a user with sudo: without --yes and a terminal nothing is installed' \

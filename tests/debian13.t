@@ -23,30 +23,9 @@ fi
 # time, as others run beside this one.
 cat >"$tmp/script" <<'END_OF_SCRIPT'
 exec 2>&1 </dev/null
-git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab || exit
-gone='All of it is gone again'
-step() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@" >/tmp/said 2>&1; then
-		echo "ok it $name"
-	else
-		echo "not ok it $name"
-		tail -n 25 /tmp/said
-		return 1
-	fi
-}
-says() { # WORDS COMMAND...
-	"${@:2}" >/tmp/out 2>&1
-	local rc=$?
-	cat /tmp/out
-	[ $rc -eq 0 ] && grep -q "$1" /tmp/out
-}
-step 'works as root: ./lab demo installs what is missing' says "$gone" ./lab demo
-step 'works a second time, and installs nothing' says "$gone" sh -c './lab demo 2>&1 && ! grep Missing /tmp/out'
-step 'works without a network, once installed' says "$gone" unshare --net ./lab demo
-step 'says by ./lab doctor that the lessons can run' says 'All lessons can run' ./lab doctor
-step 'sets itself up for the tests' sh -c './lab setup --yes --tests && make -s WERROR=1 tests' || exit
+git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab && . tests/bare_steps.bash || exit
+demo_as_root
+step 'as root: ./lab setup --tests' sh -c './lab setup --yes --tests && make -s WERROR=1 tests' || exit
 echo "with $(gcc --version | head -n 1), $(clang --version | head -n 1)," \
 	"libbpf $(pkg-config --modversion libbpf), libxdp $(pkg-config --modversion libxdp)"
 grep '^# once: ' tests/*.bats tests/*.t | sed 's/:# once: /: left out: /'
@@ -63,14 +42,14 @@ report() { # TEXT-WITH-ok NAME
 
 while IFS= read -r line; do
 	case $line in
-	'ok it '*) report ok "${line#ok }" ;;
-	'not ok it '*) report 'not ok' "${line#not ok }" ;;
+	'ok as root: '*) report ok "${line#ok }" ;;
+	'not ok as root: '*) report 'not ok' "${line#not ok }" ;;
 	'ok      '*) report ok "${line#ok  *}" ;;
 	'FAILED  '*) report 'not ok' "${line#FAILED *}" ;;
 	'skipped '*': needs time: '*) printf '# %s\n' "$line" ;; # it runs the quick ones
 	'skipped '*) what=${line#skipped }
 		report ok "${what%%: needs *} # SKIP needs ${line##*: needs }" ;;
-	*) printf '# %s\n' "$line" ;;
+	*) printf '# %s\n' "${line#\# }" ;;
 	esac
 done < <("$here/bare-system" trixie "$tmp/script" 2>&1)
 echo "1..$number"
