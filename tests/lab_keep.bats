@@ -36,6 +36,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 
 # ---- hints and answers
 
+# bats test_tags=once
 @test "hints come one by one, the same as on the page; then the last again, and where the answer is" {
 	says 0 'Hint 1:' '  bytes, hint 1:' '      code 1' 'hint 1 of 3' './lab hint one01 bytes' -- ./lab hint
 	silent_about 'hint 2:' '<'
@@ -45,6 +46,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'mode, hint 1' -- ./lab hint one01 mode
 }
 
+# bats test_tags=once
 @test "hint --all shows all of them, without an exercise those of the next one" {
 	says 0 'Hint 1:' 'Hint 2:' 'Hint 3:' 'code 3' -- ./lab hint --all
 	answer $one 1
@@ -53,6 +55,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'mood, hint 1' -- ./lab hint two
 }
 
+# bats test_tags=once
 @test "an exercise without hints, and a page that is missing, say so" {
 	sed -i '/<details>/,$d' $two/README.md
 	says 1 'has no hints for mood' -- ./lab hint two
@@ -101,6 +104,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'before reset' 'before undo' -- ./lab undo --list
 }
 
+# bats test_tags=once
 @test "undo LESSON: the last that was replaced of this lesson, whatever came after it" {
 	echo 'int answer = 41;' >$one/answer.c
 	says 1 "nothing to undo" "of $one" './lab undo --list' -- ./lab undo one
@@ -115,6 +119,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 2 "there is no lesson 'three'" -- ./lab undo three
 }
 
+# bats test_tags=once
 @test "nothing to reset and nothing to undo are said, and save nothing" {
 	says 1 'nothing to undo' -- ./lab undo
 	says 0 'Nothing has been replaced' -- ./lab undo --list
@@ -125,6 +130,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 2 "nothing was saved as '../x'" -- ./lab undo ../x
 }
 
+# bats test_tags=once
 @test "what the reset brings is newer than what was built: the next check builds it" {
 	answer $one 2
 	says 0 'passed mode' -- ./lab check one
@@ -160,6 +166,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	grep -q '>>>>>>> other' $one/answer.c
 }
 
+# bats test_tags=once
 @test "without git: the lesson is put aside by the first command that finds it as it came" {
 	rm -rf .lab
 	[ ! -d .git ]
@@ -242,6 +249,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 
 # ---- list, and lab alone
 
+# bats test_tags=once
 @test "list shows lessons in the order of the course, with what has passed" {
 	answer $one 1
 	./lab check || :
@@ -253,6 +261,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[[ $output == *"$two"*"$one"* ]]
 }
 
+# bats test_tags=once
 @test "lab alone: what is next, which file, which page, which command" {
 	says 0 '3 exercises, 0 passed' "Next: $one, exercise 1, bytes: Make it 1." "edit   $one/answer.c" \
 		"read   $one/README.md, from the top; the exercise is there from line" \
@@ -267,6 +276,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'not set up yet: ./lab setup' -- ./lab
 }
 
+<<<<<<< HEAD
 @test "who has skipped something goes on from the last that passed, and comes back to it in the end" {
 	cp $two/solution/1-mood.patch $two/solution/2-more.patch
 	echo "$two/mood passed 2026-01-01 00:00" >>.lab/progress
@@ -280,6 +290,9 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[ -z "$stderr" ]
 }
 
+=======
+# bats test_tags=once
+>>>>>>> 7cdbeff (wip)
 @test "what has passed survives a newer version with other exercises, numbers and lines of its own" {
 	answer $one 1
 	./lab check || :
@@ -355,6 +368,7 @@ said_times() { # N TEXT
 	no_watch
 }
 
+# bats test_tags=once
 @test "watch goes on to the next lesson when one has passed, and ends with the last" {
 	watch
 	comes said 'failed bytes'
@@ -389,6 +403,7 @@ none_listens() {
 	comes none_listens
 }
 
+# bats test_tags=once
 @test "watch says what is wrong with its words" {
 	says 2 'did you mean' -- ./lab watch tow02
 	says 2 'there is no option --x' -- ./lab watch --x

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # takes: 23
+# once: it is about the machine around the grader; grader.t has the answers
 # time limit: 400
 #
 # The worked answers under bad conditions: each passes, or the lab says that it cannot tell. Never
