@@ -15,15 +15,12 @@ setup() {
 
 all='demo setup doctor list check watch hint solution reset undo test help'
 
-<<<<<<< HEAD
 copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	mkdir -p "$1"
 	cp -a lab Makefile configure config.mk common headers check docs doctor testenv "${@:2}" "$1"
 }
 
-=======
 # bats test_tags=once
->>>>>>> 7cdbeff (wip)
 @test "help and -h show every command" {
 	for arg in help -h --help; do
 		run ./lab "$arg"

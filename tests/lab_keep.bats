@@ -276,7 +276,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'not set up yet: ./lab setup' -- ./lab
 }
 
-<<<<<<< HEAD
 @test "who has skipped something goes on from the last that passed, and comes back to it in the end" {
 	cp $two/solution/1-mood.patch $two/solution/2-more.patch
 	echo "$two/mood passed 2026-01-01 00:00" >>.lab/progress
@@ -290,9 +289,7 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[ -z "$stderr" ]
 }
 
-=======
 # bats test_tags=once
->>>>>>> 7cdbeff (wip)
 @test "what has passed survives a newer version with other exercises, numbers and lines of its own" {
 	answer $one 1
 	./lab check || :
