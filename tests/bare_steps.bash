@@ -13,7 +13,7 @@ step() { # NAME COMMAND...: with the last lines of what it says if it goes wrong
 		echo "ok      $1"
 	else
 		echo "FAILED  $1"
-		tail -n 25 /tmp/said
+		tail -n 25 /tmp/said | sed 's/^/| /'
 		return 1
 	fi
 }
@@ -32,11 +32,16 @@ demo() { # installing|nothing [OPTION]: to its end, having installed something, 
 	[ "$missing" = "${1/nothing/no}" ]
 }
 
+without_network() {
+	local them=(unshare --net "${them[@]}")
+	demo nothing
+}
+
 # As those whom the words in them make of root.
 demo_works() { # WHO [OPTION]
 	step "$1: ./lab demo installs what is missing and works" demo installing ${2+"$2"}
 	step "$1: ./lab demo a second time installs nothing" demo nothing ${2+"$2"}
-	them=(unshare --net "${them[@]}") step "$1: without a network, once installed" demo nothing
+	step "$1: without a network, once installed" without_network
 	step "$1: ./lab doctor says that the lessons can run" says 'All lessons can run' \
 		"${them[@]}" ./lab doctor
 }
@@ -75,7 +80,7 @@ lose_some() {
 # ---- outside
 
 need_mirror() {
-	"$here/bare-system" --mirror && return
+	"$(dirname "$0")/bare-system" --mirror && return
 	echo '1..0 # SKIP needs mirror: debootstrap and a mirror to make bare systems from'
 	exit 0
 }
@@ -86,9 +91,9 @@ test_of() { # TEXT-WITH-ok NAME
 }
 
 # What comes from inside, as TAP with its plan. A file of tests is one test. Their tools have been
-# installed by lab: a skip for want of one is a failure.
-as_tap() { # SYSTEM HOW-MANY-AT-LEAST
-	local line what number=0 system=$1
+# installed by lab: a skip for want of one is a failure. The status is 0 if tests/run came to its end.
+as_tap() { # SYSTEM
+	local line what number=0 system=$1 end=1
 	while IFS= read -r line; do
 		case $line in
 		'ok      '*) test_of ok "${line#ok      }" ;;
@@ -97,9 +102,12 @@ as_tap() { # SYSTEM HOW-MANY-AT-LEAST
 		'skipped '*': needs tool '*) test_of 'not ok' "${line#skipped }" ;;
 		'skipped '*) what=${line#skipped }
 			test_of ok "${what%%: needs *} # SKIP needs ${line##*: needs }" ;;
-		*) printf '# %s\n' "$line" ;;
+		*)
+			[[ ! $line =~ ^[0-9]+\ passed,\ [0-9]+\ failed,\ [0-9]+\ skipped$ ]] || end=0
+			printf '# %s\n' "$line"
+			;;
 		esac
 	done
 	echo "1..$number"
-	[ "$number" -ge "$2" ]
+	return $end
 }
