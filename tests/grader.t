@@ -53,8 +53,9 @@ sub lesson {
 		push @steps, { number => $n, name => $name, patch => $patch, undoes => [($why // '') =~ /^Undoes: (.*)$/m ? split /[, ]+/, $1 : ()] };
 	}
 	@steps = sort { $a->{number} <=> $b->{number} } @steps;
+	my %files = map { $_ => join ' ', slurp($_) =~ /^\+\+\+ (\S+)/mg } glob "$tree/check/wrong/$dir/*.patch";
 	my @wrong = map { slurp($_) =~ /\A# expect ([\w-]+): *(.*)\n/ ? { name => $1, text => $2, patch => $_ } : () }
-		glob "$tree/check/wrong/$dir/*.patch";
+		sort { $files{$a} cmp $files{$b} || $a cmp $b } keys %files;    # one file after the other: less is built
 	return { dir => $dir, steps => \@steps, wrong => \@wrong };
 }
 
@@ -75,8 +76,8 @@ sub copy_tree {    # NAME, argument for configure
 	must('cp', '-a', '--no-preserve=ownership', @parts, (map { "$tree/$_->{dir}" } @lessons), "$room/$name");
 	restore("$room/$name", $_) for @lessons;
 	mkdir "$room/$name/.lab";
-	return if !@configure;
-	must('sh', '-c', 'cd "$1" && shift && rm -rf */.build */*.o common/liblab.a && ./configure -q "$@"',
+	return if !@configure;    # BPF objects and the grader stay as they are
+	must('sh', '-c', 'cd "$1" && shift && rm -rf common/.build common/liblab.a && ./configure -q "$@"',
 		'sh', "$room/$name", @configure);
 }
 
@@ -183,19 +184,24 @@ sub try_steps {    # all exercises, in each state
 		my @wrong = grep { my $one = $lesson->{steps}[$_ - 1]{name}; !$undone{$one} && ($came->{$one} // '') ne ($_ <= $n ? 'passed' : 'failed') } 1 .. $count;
 		result(!@wrong && $problem eq '', "$lesson->{dir} with the answers up to $step->{name}: these pass, and no others (seed $seeds[0])",
 			$problem . join('', map { my $one = $lesson->{steps}[$_ - 1]{name}; "$one: " . ($came->{$one} // 'nothing') . "\n" } @wrong) . $said);
+		try_seeds($copy, $lesson, $step, 'gcc', @seeds[1 .. $#seeds]);
 	}
 }
 
-sub try_seeds {    # the exercise of each state
-	my ($copy, $lesson, $compiler, @with) = @_;
+sub try_seeds {    # the exercise of this state
+	my ($copy, $lesson, $step, $compiler, @with) = @_;
+	for my $seed (@with) {
+		my ($said, $status) = check_again($copy, $lesson, $step->{name}, '--seed', $seed);
+		result($status == 0, "$lesson->{dir} $step->{name}: the worked answer passes ($compiler, seed $seed)", $said);
+	}
+}
+
+sub try_clang {
+	my ($copy, $lesson) = @_;
 	for my $n (1 .. @{ $lesson->{steps} }) {
-		my $step = $lesson->{steps}[$n - 1];
 		my ($state) = state_of($lesson, $n);
 		write_state($copy, $lesson, $state);
-		for my $seed (@with) {
-			my ($said, $status) = check_again($copy, $lesson, $step->{name}, '--seed', $seed);
-			result($status == 0, "$lesson->{dir} $step->{name}: the worked answer passes ($compiler, seed $seed)", $said);
-		}
+		try_seeds($copy, $lesson, $lesson->{steps}[$n - 1], 'clang', @seeds);
 	}
 }
 
@@ -225,8 +231,7 @@ for my $lesson (@lessons) {
 		push @groups, ['gcc', sub { try_wrong($_[0], $lesson, @$wrong) }] if @$wrong;
 	}
 	next if $ENV{LAB_QUICK};
-	push @groups, ['gcc', sub { try_seeds($_[0], $lesson, 'gcc', @seeds[1 .. $#seeds]) }];
-	push @groups, ['clang', sub { try_seeds($_[0], $lesson, 'clang', @seeds) }];
+	push @groups, ['clang', sub { try_clang($_[0], $lesson) }];
 }
 
 if (!@groups) {
