@@ -18,7 +18,9 @@ setup_file() {
 	mount -t tmpfs -o mode=755,size=512m tree "$TREE"
 	(cd "$LAB_TREE" && tar -cf - --exclude=.git --exclude=.lab --exclude=./tests .) | tar -xf - -C "$TREE"
 	make -s -C "$TREE/check" # once, for all of them
+	"$TREE/lab" >/dev/null # it has been used before
 	chown -R "$nobody:$nobody" "$TREE"
+	cp -a "$TREE"/{.lab,$lesson} "$BATS_FILE_TMPDIR"
 	if [ -d /etc/sudoers.d ]; then
 		mount -t tmpfs -o mode=750 sudoers /etc/sudoers.d
 		echo "#$nobody ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/lab
@@ -28,9 +30,8 @@ setup_file() {
 
 setup() {
 	cd "$TREE"
-	rm -rf .lab
-	cp "$LAB_TREE/$lesson"/*.[ch] "$LAB_TREE/$lesson"/*.txt "$LAB_TREE/$lesson/Makefile" $lesson
-	chown -R "$nobody:$nobody" $lesson
+	rm -rf .lab $lesson
+	cp -a "$BATS_FILE_TMPDIR"/{.lab,$lesson} .
 	# shellcheck disable=SC2034 # for the next line
 	here=$TREE
 	# shellcheck disable=SC1091 # what lab itself goes by

@@ -14,9 +14,9 @@ setup_file() {
 	export COPY=$BATS_FILE_TMPDIR/copy
 	local lesson last
 	mkdir -p "$COPY"
-	cp -r "$LAB_TREE"/{lab,Makefile,configure,config.mk,common,headers,check,testenv,doctor,docs} \
+	cp -a "$LAB_TREE"/{lab,Makefile,configure,config.mk,common,headers,check,testenv,doctor,docs} \
 		"$LAB_TREE"/*[0-9][0-9]-* "$COPY"
-	[ ! -d "$LAB_TREE/lib" ] || cp -r "$LAB_TREE/lib" "$COPY"
+	[ ! -d "$LAB_TREE/lib" ] || cp -a "$LAB_TREE/lib" "$COPY"
 	cd "$COPY" || return
 	for lesson in *[0-9][0-9]-*; do
 		last=$(answers "$lesson" | tail -n 1)
