@@ -83,6 +83,10 @@ static const struct text texts[] = {
 	  "{file} declares its maps in the old way, struct bpf_map_def SEC(\"maps\"),\n"
 	  "which libbpf 1.0 gave up.",
 	  "declare them in SEC(\".maps\") with __uint() and __type(); compile again." },
+	{ -EINVAL, LIBRARY, "': failed to create: ",
+	  "the kernel does not make the map {map}: what it declares does not go with its type.",
+	  "look at its declaration: a ring buffer has max_entries, its size, and neither key nor\n"
+	  "value; an array has keys of 4 bytes; all others have both." },
 	{ 0, LIBRARY, "BTF is required, but is missing or corrupted",
 	  "{file} carries no usable type information (BTF), and its maps need it.",
 	  "compile it with clang -g." },
@@ -273,6 +277,18 @@ static bool is_in_log(const char *said, const char *text)
 	return found;
 }
 
+/* The map that libbpf could not create, or "". */
+static const char *find_map(const char *said)
+{
+	static char name[64];
+	const char *end = strstr(said, "': failed to create: "), *begin = end;
+
+	while (begin > said && begin[-1] != '\'')
+		begin--;
+	snprintf(name, sizeof(name), "%.*s", (int)(end - begin), begin ?: "");
+	return name;
+}
+
 static bool fits(const struct text *text, int err, const char *said)
 {
 	if (text->err && text->err != err)
@@ -303,6 +319,7 @@ struct filling {
 	int err;
 	const char *kernel;
 	const char *reason;
+	const char *map;
 };
 
 /* What a {name} in a text stands for. */
@@ -315,7 +332,7 @@ static const char *value_of(const char *name, int len, const struct filling *wit
 		{ "self", pr_names.self },	   { "dev", pr_names.dev },
 		{ "prog", pr_names.prog },	   { "file", pr_names.file },
 		{ "error", strerror(-with->err) }, { "kernel", with->kernel },
-		{ "reason", with->reason },
+		{ "reason", with->reason },	   { "map", with->map },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
@@ -354,7 +371,7 @@ void explain(int err, const char *said, struct explained *out)
 		if (fits(&texts[i], err, said))
 			text = &texts[i];
 	explain_log(said, &log);
-	with = (struct filling){ err, find_kernel_words(said), log.reason ?: "" };
+	with = (struct filling){ err, find_kernel_words(said), log.reason ?: "", find_map(said) };
 	fill_in(out->why, sizeof(out->why), text->why, &with);
 	fill_in(out->fix, sizeof(out->fix), text->fix, &with);
 	explain_log_free(&log);

@@ -3,7 +3,8 @@
  * explain: an error number and the libraries' words, in words for people.
  *
  * The texts stand in one table, in explain.c. A text may hold {dev}, {prog}, {file} and {self}
- * (from pr_names), {error} (strerror) and {kernel} (the kernel's own sentence).
+ * (from pr_names), {error} (strerror), {kernel} (the kernel's own sentence), {reason} (the
+ * verifier's) and {map} (which could not be created).
  */
 #ifndef LAB_EXPLAIN_H
 #define LAB_EXPLAIN_H

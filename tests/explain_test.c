@@ -78,6 +78,8 @@ static const struct recorded recorded[] = {
 	{ -EACCES, LOG("; rec->rx_packets++;\n9: (79) r1 = *(u64 *)(r0 +0)\n"
 	  "R0 invalid mem access 'map_value_or_null'\nprocessed 10 insns (limit 1000000)\n"),
 	  "R0 invalid mem access 'map_value_or_null'", "compare with NULL" },
+	{ -EINVAL, "libbpf: map 'events': failed to create: Invalid argument(-22)\n",
+	  "the map events:", "neither key nor" },
 	/* What a register held on the way is not why it was refused. */
 	{ -EACCES, LOG("3: (85) call bpf_map_lookup_elem#1      ; R0=map_value_or_null(id=1)\n"
 	  "from 4 to 9: R0=map_value_or_null(id=1) R10=fp0\n9: (71) r0 = *(u8 *)(r1 +12)\n"
