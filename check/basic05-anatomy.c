@@ -24,14 +24,19 @@ static void detach_hello(void)
 	run(HELLO, "--dev", wire.dev, "--unload-all");
 }
 
-/* The id of the one program on the wire, once it is there. */
-static __u32 wait_for_program(void)
+/* The id of the one program on the wire, once loader (NULL: nobody) has attached it. */
+static __u32 wait_for_program(struct run *loader)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 
 	for (double end = seconds() + 2; seconds() < end; pause_ms(5)) {
 		if (attached(progs))
 			return progs[0].id;
+		if (!loader || !has_ended(loader))
+			continue;
+		quote(loader->said, *loader->err ? loader->err : loader->out);
+		not_yet("it ended with status %d, and there is no program on %s", loader->status,
+			wire.dev);
 	}
 	not_yet("after two seconds there is no program on %s", wire.dev);
 }
@@ -48,7 +53,7 @@ static void check_length(unsigned int len, unsigned int limit)
 	send_frame(&frame);
 	if ((arrived(passes) == 1) == passes)
 		return;
-	map = map_used_by(wait_for_program(), "max_len");
+	map = map_used_by(wait_for_program(NULL), "max_len");
 	not_yet("it %s; in the kernel's copy max_len is %s",
 		passes ? "does not come through" : "comes through",
 		map ? text("%llu", map_number(map, 0, "max_len")) : "missing");
@@ -136,7 +141,7 @@ static void check_counter(void)
 	     before);
 	expected("\"bytes\":%lld within twenty lines of what it prints, and so it stays",
 		 before + count * frame.len);
-	bss = map_used_by(wait_for_program(), "bytes");
+	bss = map_used_by(wait_for_program(hello), "bytes");
 	pause_ms(20);
 	if (bss)
 		set_map_number(bss, 0, "bytes", before);
@@ -397,8 +402,10 @@ static void check_reader(void)
 	char *wanted = NULL, *line;
 	struct map *bss;
 
+	sent("nothing yet: %s", reader->said);
+	expected("it attaches report");
+	bss = map_used_by(wait_for_program(reader), "dropped");
 	sent("%u frames into %s, while %s runs", count, wire.dev, reader->said);
-	bss = map_used_by(wait_for_program(), "dropped");
 	pause_ms(50);
 	if (!bss)
 		not_yet("the program that is attached has no variable dropped");

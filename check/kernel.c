@@ -61,6 +61,19 @@ struct program *open_program(const char *file, const char *name)
 	return program;
 }
 
+/* What libbpf said during the last load. */
+static char library_words[4096];
+
+__attribute__((format(printf, 2, 0))) static int keep_words(enum libbpf_print_level level,
+							    const char *fmt, va_list args)
+{
+	size_t used = strlen(library_words);
+
+	if (level == LIBBPF_WARN)
+		vsnprintf(library_words + used, sizeof(library_words) - used, fmt, args);
+	return 0;
+}
+
 /* Which line of the learner's source says this? 0 if none, or more than one. */
 static unsigned int line_number(const struct program *program, const char *source)
 {
@@ -90,8 +103,11 @@ __attribute__((noreturn)) static void say_refused(const struct program *program,
 	struct explained words = {};
 	unsigned int line;
 
-	if (!*log || !explain_log(said, &taken_apart))
-		say_not_yet("the kernel refuses %s: %s", program->name, strerror(-err));
+	if (!*log || !explain_log(said, &taken_apart)) {
+		explain(err, library_words, &words);
+		say_not_yet("the kernel refuses %s: %s%s%s", program->name, words.why,
+			    *words.fix ? "\n" : "", words.fix);
+	}
 	explain(err, said, &words);
 	quote("the kernel", taken_apart.tail);
 	if (!taken_apart.source)
@@ -105,13 +121,17 @@ __attribute__((noreturn)) static void say_refused(const struct program *program,
 void load_program(struct program *program)
 {
 	char *log = calloc(1, LOG_SIZE);
+	libbpf_print_fn_t before;
 	int err;
 
 	if (!log)
 		give_up(ENOMEM, "no memory");
 	bpf_program__set_log_buf(program->prog, log, LOG_SIZE);
 	bpf_program__set_log_level(program->prog, 1);
+	*library_words = '\0';
+	before = libbpf_set_print(keep_words);
 	err = bpf_object__load(program->obj);
+	libbpf_set_print(before);
 	if (err)
 		say_refused(program, log, err);
 	free(log);
