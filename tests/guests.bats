@@ -107,7 +107,8 @@ says() {
 	run --separate-stderr -124 "$vm" --cpus 1 --timeout 3 -- \
 		bash -c 'echo "<2>these were its last words" >/dev/kmsg; sleep 1000'
 	[ -z "$output" ]
-	[[ $stderr == *'vm: the command did not end within 3 s (--timeout): the virtual machine is gone'*'these were its last words' ]] ||
+	[[ $stderr == *'vm: the command did not end within 3 s (--timeout): the virtual machine is gone'* &&
+		$stderr == *'these were its last words' ]] ||
 		show_run 'the console'
 }
 
@@ -130,7 +131,8 @@ says() {
 }
 
 @test "what is a terminal here is one there" {
-	run script -qec "stty rows 33 cols 99; '$vm' --cpus 1 -- sh -c 'test -t 1 && test -t 2 && stty size -F /dev/stdout'" \
+	run script -qec "stty rows 33 cols 99
+		'$vm' --cpus 1 -- sh -c 'test -t 1 && test -t 2 && stty size -F /dev/stdout'" \
 		/dev/null </dev/null
 	[[ $output == *'33 99'* ]] || show_run 'a terminal'
 }
