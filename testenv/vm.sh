@@ -141,7 +141,7 @@ make_initrd() {
 	settings "$tmp/run/.vm/run"
 	(cd / && tree_names | archive) >"$tmp/tree" || no_space "$tmp"
 	size=$(($(stat -c %s "$tmp/tree") / 1048576))
-	[ "$size" -lt 128 ] || die "the tree has $size MB, and the virtual machine 512 MB in all" \
+	[ "$size" -lt 96 ] || die "the tree has $size MB, and the virtual machine 512 MB in all" \
 		"what is large in it?  du -ah $here | sort -h | tail"
 	(cd "$tmp/run" && find .vm/run -print0 | archive) |
 		cat "$tools_archive" "$modules" - "$tmp/tree" >"$tmp/initrd" || no_space "$tmp"

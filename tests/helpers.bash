@@ -173,7 +173,7 @@ refused() {
 	run --separate-stderr "$@"
 	[ "$status" -eq "$expected" ] || show_run "its status should have been $expected" || return 1
 	[ -z "$output" ] || show_run 'it should have been silent on stdout' || return 1
-	[ "$(grep -c '^Error: ' <<<"$stderr")" -eq 1 ] && [[ $stderr == 'Error: '* ]] ||
+	[[ $stderr == 'Error: '* && $stderr != *$'\n'Error:\ * ]] ||
 		show_run 'it should have begun with its one error' || return 1
 	case $expected in
 	1) texts+=('  why: ' '  fix: ') ;;
@@ -182,5 +182,5 @@ refused() {
 	for text in "${texts[@]}"; do
 		[[ $stderr == *"$text"* ]] || show_run "it should have said '$text'" || return 1
 	done
-	! grep -q '^ *lib\(bpf\|xdp\): ' <<<"$stderr" || show_run 'the libraries chatter' || return 1
+	! [[ $'\n'$stderr =~ $'\n'\ *lib(bpf|xdp):\  ]] || show_run 'the libraries chatter' || return 1
 }
