@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 30
+# takes: 18
 # time limit: 300
 #
 # lab check, around the grader: what it builds, asks, says and keeps. The grader here is a small one

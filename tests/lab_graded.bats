@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 19
+# takes: 12
 # time limit: 240
 #
 # lab check and the real grader together, as people have them: on a copy of the tree that belongs to

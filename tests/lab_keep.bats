@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 31
+# takes: 22
 # time limit: 300
 #
 # lab hint, solution, reset, undo, list and watch: what they show, and that nothing which a learner
