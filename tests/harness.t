@@ -267,7 +267,7 @@ expect 'in a world of its own nothing of this stays' 0 '1 passed, 0 failed, 0 sk
 file late.t <<'E'
 # outside
 ip link add left type veth peer name right
-(sleep 0.7; ip link delete left) >/dev/null 2>&1 &
+(sleep 0.4; ip link delete left) >/dev/null 2>&1 &
 echo 1..1; echo 'ok 1 - one'
 E
 run late.t
