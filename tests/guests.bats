@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 60
+# takes: 50
 # time limit: 900
 # not with --quick
 # outside
