@@ -6,7 +6,7 @@ lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
 builds := $(addprefix build-,$(lessons))
 kerns := $(addprefix kerns-,$(lessons))
 pages := $(patsubst %/Makefile,%,$(wildcard docs/*/Makefile)) # their readers build them
-cleans := $(addprefix clean-,common check $(lessons) $(pages))
+cleans := $(addprefix clean-,common $(if $(wildcard check/.),check) $(lessons) $(pages))
 
 .PHONY: all check tests clean distclean help $(lessons) common $(builds) $(kerns) $(cleans)
 
