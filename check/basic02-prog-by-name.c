@@ -285,23 +285,10 @@ static unsigned long long counted(void)
 	return sum;
 }
 
-/* Frames that the wire itself lost, as its queue was full: no program could have seen them. */
-static unsigned long long lost_before(void)
-{
-	const char *path = text("/sys/class/net/%s/statistics/tx_dropped", wire.peer);
-	char number[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || read(fd, number, sizeof(number) - 1) <= 0)
-		cannot_tell("./lab doctor", "%s cannot be read", path);
-	close(fd);
-	return strtoull(number, NULL, 10);
-}
-
 static void replace_under_fire(unsigned int swaps)
 {
 	const struct frame frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 256));
-	unsigned long long all, seen, lost = lost_before();
+	unsigned long long all, seen;
 	double begin = seconds();
 	unsigned int came, done;
 
@@ -319,10 +306,6 @@ static void replace_under_fire(unsigned int swaps)
 	begin = seconds();
 	while ((seen = counted()) < all && seconds() < begin + 0.3)
 		pause_ms(5);
-	lost = lost_before() - lost;
-	if (seen + lost == all && lost)
-		cannot_tell("try again, when the machine is less busy",
-			    "%llu frames were lost before a program could see them", lost);
 	expected("each of them counted by the old or by the new program");
 	if (seen < all)
 		not_yet("%llu were counted: %llu met no program, and were lost", seen, all - seen);

@@ -25,7 +25,8 @@ setup_file() {
 	cp "$BATS_TEST_DIRNAME/grader/odd.c" "$lesson"
 	$cc -o "$lesson/odd" "$lesson/odd.c"
 	compile_bpf no_null_check
-	cp "$BATS_FILE_TMPDIR/no_null_check.o" "$BATS_TEST_DIRNAME/bpf/no_null_check.c" "$lesson"
+	compile_bpf slow
+	cp "$BATS_FILE_TMPDIR"/{no_null_check,slow}.o "$BATS_TEST_DIRNAME/bpf/no_null_check.c" "$lesson"
 }
 
 grade() { # ARG...
@@ -130,6 +131,10 @@ judged() {
 	judged 0 wire
 	run grade wire --noise
 	[ "$status" -eq 0 ] || show_run 'noise should not matter'
+}
+
+@test "under fire: how many frames a program has met, where its queue runs over" {
+	judged 0 fire
 }
 
 @test "a seed repeats a run exactly, another does not" {

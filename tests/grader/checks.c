@@ -2,10 +2,16 @@
 /* Checks for the harness itself: each does what a check, or a learner's program, may do. */
 #include "check.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
 
 #include "grade.h"
 
@@ -130,6 +136,44 @@ static void check_wire(void)
 		not_yet("%u", came);
 }
 
+/* A file of the wire's in /sys: the number there, or what is to be written to it. */
+static unsigned long setting(const char *dev, const char *name, const char *new)
+{
+	int fd = open(text("/sys/class/net/%s/%s", dev, name), new ? O_WRONLY : O_RDONLY);
+	char old[32] = "";
+
+	if (fd < 0 || (new ? write(fd, new, strlen(new)) : read(fd, old, sizeof(old) - 1)) <= 0)
+		give_up(errno, "%s of %s", name, dev);
+	close(fd);
+	return strtoul(old, NULL, 10);
+}
+
+/* It is known how many frames a slow program has met, also where the queue before it runs over. */
+static void check_fire(void)
+{
+	const struct frame frame = frame_of(ETHERTYPE_NOBODYS, 64);
+	struct program *slow = load("slow.o", "slow");
+	unsigned long taken, seen;
+
+	lay_wire();
+	if (bpf_xdp_attach(wire.ifindex, slow->fd, XDP_FLAGS_DRV_MODE, NULL))
+		give_up(errno, "cannot attach");
+	/* Else a frame has been dropped before the next one is sent. Before, there was no queue. */
+	setting(wire.dev, "threaded", "1");
+	open_fire(&frame);
+	pause_ms(200);
+	taken = cease_fire();
+	pause_ms(100);
+	seen = map_number(map_of(slow, "seen"), 0, NULL);
+	sent("%lu frames", taken);
+	expected("each of them counted");
+	if (seen != taken)
+		not_yet("%lu", seen);
+	expected("more than the queue had room for");
+	if (!setting(wire.peer, "statistics/tx_dropped", NULL))
+		not_yet("none was lost");
+}
+
 /* The same seed, the same numbers; the outcome shows them. */
 static void check_chance(void)
 {
@@ -144,4 +188,4 @@ LESSON_WITH_ALONE("odd-programs", "alone", { "nothing", check_nothing }, { "hang
 		  { "missing", check_missing }, { "broken", check_broken },
 		  { "cannot", check_cannot }, { "refused", check_refused },
 		  { "unnamed", check_unnamed }, { "unbuilt", check_unbuilt },
-		  { "wire", check_wire }, { "chance", check_chance });
+		  { "wire", check_wire }, { "fire", check_fire }, { "chance", check_chance });
