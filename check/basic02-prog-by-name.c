@@ -304,7 +304,7 @@ static void replace_under_fire(unsigned int swaps)
 	if (came)
 		not_yet("%u and more came through: they met no program at all", came);
 	begin = seconds();
-	while ((seen = counted()) < all && seconds() < begin + 0.3)
+	while ((seen = counted()) < all && seconds() < begin + 1)
 		pause_ms(5);
 	expected("each of them counted by the old or by the new program");
 	if (seen < all)

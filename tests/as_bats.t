@@ -117,12 +117,6 @@ printf '@test "a" {\n\tkill -KILL $BASHPID\n}\n@test "b" {\n\t:\n}\n' >"$tmp/kil
 "$here/as-bats" "$tmp/killed.bats" >"$tmp/difference" 2>&1
 grep -q '^not ok 1 a$' "$tmp/difference" && grep -q '^ok 2 b$' "$tmp/difference"
 ok 'a test that is killed has not passed, and the next begins'
-printf '# bats test_tags=once\n@test "a" {\n\tfalse\n}\n@test "b" {\n\t:\n}\n' >"$tmp/tags.bats"
-LAB_TAG_LEFT_OUT=once "$here/as-bats" "$tmp/tags.bats" >"$tmp/difference" 2>&1 &&
-	[ "$(cat "$tmp/difference")" = $'1..1\nok 1 b' ]
-ok 'tests with a tag are left out'
-! env -u LAB_TAG_LEFT_OUT "$here/as-bats" "$tmp/tags.bats" >"$tmp/difference" 2>&1
-ok 'and are not where nobody says so'
 ! "$here/as-bats" "$tmp/none.bats" >"$tmp/difference" 2>&1
 ok 'no such file'
 echo "1..$number"

@@ -164,7 +164,6 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	grep -q 'Compile command.*-target bpf\|"-target" "bpf"\|-target bpf' <<<"$output"
 }
 
-# bats test_tags=once
 @test "an error in one lesson does not keep the others from being built with -k" {
 	copy
 	rm basic01-xdp-pass/xdp_pass_kern.o basic04-pinning-maps/xdp_stats
@@ -189,7 +188,6 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	[ "$status" -ne 0 ]
 }
 
-# bats test_tags=once
 @test "clean removes what make built, distclean also what configure found" {
 	make -s
 	make -s -C docs/verifier # as its page has its readers do
@@ -200,7 +198,6 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	[ -z "$(git ls-files -o -i --exclude-standard)" ]
 }
 
-# bats test_tags=once
 @test "make help names what can be made" {
 	run make help
 	for word in 'make check' 'make clean' 'make distclean' 'V=1'; do
@@ -252,7 +249,6 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	grep -q '1.0 is' <<<"$output"
 }
 
-# bats test_tags=once
 @test "configure refuses what it does not know, and has help" {
 	run ./configure --frobnicate
 	[ "$status" -eq 2 ]
@@ -263,7 +259,6 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	[ "$(wc -l <common/lesson.mk)" -lt 60 ]
 }
 
-# bats test_tags=once
 @test "configure leaves config.mk alone where it fails" {
 	./configure -q
 	cp config.mk "$BATS_TEST_TMPDIR/before"

@@ -10,10 +10,9 @@
 # a minimal Debian with the two commands of README.md: as a user with sudo all of it is installed, as
 # root what has been taken away again.
 #
-# Left out is what needs the machine's own network; and what would say there what it says here: files
-# with a line "# once: WHY", and single tests with "# bats test_tags=once", which are about what lab,
-# make and the shell do with a tree, not about what compilers, libraries and tools make of it. Of the
-# exercises grader.t tries, as with --quick, each step and each wrong answer under one seed, with gcc.
+# Left out is what needs the machine's own network, and what would say there what it says here: files
+# with a line "# once: WHY". Of the exercises grader.t tries, as with --quick, each step and each wrong
+# answer under one seed, with gcc.
 
 set -u
 here=$(dirname "$0")
@@ -33,9 +32,8 @@ step 'as root: ./lab setup --tests' sh -c './lab setup --yes --tests && make -s 
 echo "with $(gcc --version | head -n 1), $(clang --version | head -n 1)," \
 	"libbpf $(pkg-config --modversion libbpf), libxdp $(pkg-config --modversion libxdp)"
 grep '^# once: ' tests/*.bats tests/*.t | sed 's/:# once: /: left out: /'
-grep -A 1 '^# bats test_tags=once$' tests/*.bats | sed -n 's/-@test "\(.*\)" {$/: left out: \1/p'
 # shellcheck disable=SC2046 # names without blanks
-LAB_TAG_LEFT_OUT=once LAB_TEST_JOBS=2 tests/run --no-build --quick $(grep -L '^# outside$\|^# not with --quick$\|^# once: ' \
+LAB_TEST_JOBS=2 tests/run --no-build --quick $(grep -L '^# outside$\|^# not with --quick$\|^# once: ' \
 	tests/*.bats tests/*.t tests/*_test.c)
 END
 

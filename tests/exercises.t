@@ -1,6 +1,5 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
-# once: it reads the sources
 # time limit: 120
 #
 # The exercises keep their rules; and the program that checks them sees each rule broken.

@@ -20,7 +20,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	cp -a lab Makefile configure config.mk common headers check docs doctor testenv "${@:2}" "$1"
 }
 
-# bats test_tags=once
 @test "help and -h show every command" {
 	for arg in help -h --help; do
 		run ./lab "$arg"
@@ -39,7 +38,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	grep -q 'lab help$' <<<"$output"
 }
 
-# bats test_tags=once
 @test "every command has its own help" {
 	for command in $all; do
 		run ./lab help "$command"
@@ -51,7 +49,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	done
 }
 
-# bats test_tags=once
 @test "a typing error names the nearest command, and nothing else happens" {
 	run ./lab tset
 	[ "$status" -eq 2 ]
@@ -64,14 +61,12 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	run ! grep -q 'did you mean' <<<"$output"
 }
 
-# bats test_tags=once
 @test "an unknown option is refused" {
 	run ./lab setup --frobnicate
 	[ "$status" -eq 2 ]
 	grep -q -- --frobnicate <<<"$output"
 }
 
-# bats test_tags=once
 @test "an option gone wrong names the nearest, a word too many is refused, and nothing is done" {
 	run ./lab test --qiuck
 	[ "$status" -eq 2 ]
@@ -84,7 +79,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	done
 }
 
-# bats test_tags=once
 @test "each command takes the options that its help names" {
 	for command in $all; do
 		while read -r option value; do
@@ -96,7 +90,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	done
 }
 
-# bats test_tags=once
 @test "lab check takes no option that its help and completion do not name" {
 	taken=$(sed -n '/^read_arguments()/,/^}/s/^\t\t\(--[^)=]*\)).*/\1/p' check/check.sh |
 		tr -s '| ' '\n' | grep -vx -- --summary | sort)
@@ -104,7 +97,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	[ "$taken" = "$(./lab help check | sed -n 's/^ *\(--[a-z-]*\).*/\1/p' | sort)" ]
 }
 
-# bats test_tags=once
 @test "lab and its parts are short" {
 	[ "$(cat lab doctor/*.sh testenv/demo.sh completions/lab.bash | wc -l)" -lt 500 ]
 }
@@ -117,7 +109,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	grep -q '^basic01-xdp-pass ' <<<"$output"
 }
 
-# bats test_tags=once
 @test "a tree whose path has blanks in it is built, graded and shown like any other" {
 	tree="$BATS_TEST_TMPDIR/a tree of mine"
 	copy_to "$tree" basic0[123]-*
@@ -141,7 +132,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	[ "$output" = '  BPF    basic01-xdp-pass/xdp_pass_kern.o' ]
 }
 
-# bats test_tags=once
 @test "list names every lesson with what it is about" {
 	run ./lab list
 	[ "$status" -eq 0 ]
@@ -222,7 +212,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 		"$BATS_TEST_TMPDIR/json"
 }
 
-# bats test_tags=once
 @test "doctor takes less than two seconds" {
 	took=9999
 	for _ in 1 2 3 4 5; do # others may use this machine, too
@@ -247,7 +236,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	grep -q '^The lessons cannot run here yet' <<<"$output"
 }
 
-# bats test_tags=once
 @test "doctor as somebody without root and sudo says so and names what it could not try" {
 	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
 	cp -r lab check docs doctor testenv "$theirs"
@@ -280,7 +268,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	done <"$BATS_TEST_TMPDIR/typed"
 }
 
-# bats test_tags=once
 @test "a demo whose step does not show what it should says so and fails" {
 	copy_to "$BATS_TEST_TMPDIR/tree" basic0[123]-*
 	cd "$BATS_TEST_TMPDIR/tree"
@@ -291,7 +278,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	grep -q './lab doctor' <<<"$output"
 }
 
-# bats test_tags=once
 @test "nothing that root does in somebody's tree becomes root's" {
 	theirs=$(TMPDIR=/tmp mktemp -d) # where another user can reach it
 	copy_to "$theirs" basic01-*
@@ -308,7 +294,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	[ -z "$roots" ]
 }
 
-# bats test_tags=once
 @test "completion offers commands, and a command's options" {
 	# shellcheck disable=SC1091,SC2030
 	. completions/lab.bash
@@ -320,7 +305,6 @@ copy_to() { # DIR LESSON...: the tree with these alone, as it is built
 	[ "${COMPREPLY[*]}" = '--quick' ]
 }
 
-# bats test_tags=once
 @test "completion offers lessons, and the exercises of the one that is named" {
 	# shellcheck disable=SC1091,SC2030,SC2031
 	. completions/lab.bash

@@ -20,7 +20,6 @@ teardown() {
 	remove_tree
 }
 
-# bats test_tags=once
 @test "without a lesson: the first one with something that has not passed" {
 	says 1 "$one" 'failed bytes' '- mode' -- ./lab check
 	silent_about "$two"
@@ -33,7 +32,6 @@ teardown() {
 	silent_about mood
 }
 
-# bats test_tags=once
 @test "it stops at the first failure; --all goes on, through all lessons where none is named" {
 	says 1 'failed bytes' '- mode' -- ./lab check one
 	says 1 'failed bytes' 'failed mode' -- ./lab check one --all
@@ -41,7 +39,6 @@ teardown() {
 	says 1 'failed bytes' 'failed mode' 'failed mood' -- ./lab check --all
 }
 
-# bats test_tags=once
 @test "one exercise, by its name, number or beginning" {
 	answer $one 2
 	for word in mode 2 mo; do
@@ -50,7 +47,6 @@ teardown() {
 	says 0 'passed mode' -- ./lab check $one/ mode
 }
 
-# bats test_tags=once
 @test "names that nobody knows, or that can be two things: status 2, and the nearest" {
 	mkdir one99-other
 	printf 'all:\n' >one99-other/Makefile
@@ -67,7 +63,6 @@ teardown() {
 	says 2 'usage: lab list' -- ./lab list one01
 }
 
-# bats test_tags=once
 @test "options that are wrong: status 2, and nothing is built" {
 	says 2 -- ./lab check --frob
 	says 2 -- ./lab check --json --tap
@@ -79,7 +74,6 @@ teardown() {
 	[ ! -e $one/answer.o ]
 }
 
-# bats test_tags=once
 @test "a seed goes to the grader, --seed=51f3 as well" {
 	says 1 'seed 51f3' -- ./lab check one --seed 51f3
 	says 1 'seed AB' -- ./lab check one --seed=AB
@@ -89,13 +83,11 @@ teardown() {
 	says 1 'built in 0.' -- ./lab check one --time
 }
 
-# bats test_tags=once
 @test "the grader's last line is kept back, what looks like it is not" {
 	says 1 $'summary\tthis is said by somebody else' -- ./lab check
 	silent_about 'bytes=failed'
 }
 
-# bats test_tags=once
 @test "what the grader says comes at once, not at its end" {
 	sed -i 's/^stop=/echo early; sleep 60; stop=/' check/grade
 	coproc ./lab check 3>&- # nobody is to wait for that sleep
@@ -115,7 +107,6 @@ teardown() {
 	[ "$(wc -l <.lab/progress)" -eq 1 ]
 }
 
-# bats test_tags=once
 @test "what cannot be told is no pass and no failure: status 3; with a failure beside it, 1" {
 	answer $one 99
 	says 3 'lab bytes' -- ./lab check
@@ -123,7 +114,6 @@ teardown() {
 	says 1 'lab bytes' 'failed mood' -- ./lab check --all
 }
 
-# bats test_tags=once
 @test "what this machine cannot judge does not hold anybody up, and is never passed" {
 	answer $one 98
 	says 3 'lab bytes' 'passed mode' "Next: $two, exercise 1, mood" -- ./lab check one
@@ -143,7 +133,6 @@ teardown() {
 	silent_about 'Left out'
 }
 
-# bats test_tags=once
 @test "a grader that dies, or ends without a verdict: status 3, and nothing is kept" {
 	answer $one 77
 	says 3 -- ./lab check
@@ -185,7 +174,6 @@ teardown() {
 	says 1 'failed bytes' -- ./lab check
 }
 
-# bats test_tags=once
 @test "a lesson without its Makefile, and one that is gone as a whole" {
 	./lab check || :
 	rm $one/Makefile
@@ -196,7 +184,6 @@ teardown() {
 	[ -f $one/answer.c ]
 }
 
-# bats test_tags=once
 @test "the lock is free again when the grader runs, and held by a build" {
 	says 1 'lock free' -- ./lab check
 	flock .lab/lock sleep 1 &
@@ -291,7 +278,6 @@ fake_vm() { # runs the command here, and notes what it was
 	chmod +x testenv/vm.sh
 }
 
-# bats test_tags=once
 @test "--vm builds here, and checks in there: what it says and what has passed comes back" {
 	fake_vm
 	answer $one 2
@@ -306,7 +292,6 @@ fake_vm() { # runs the command here, and notes what it was
 	[ "$(grep -c passed .lab/progress)" -eq 2 ]
 }
 
-# bats test_tags=once
 @test "--vm --all checks all lessons in one machine, but for those that cannot be built" {
 	fake_vm
 	answer $one 2
@@ -318,7 +303,6 @@ fake_vm() { # runs the command here, and notes what it was
 	silent_about make:
 }
 
-# bats test_tags=once
 @test "--vm: a machine that does not start is no verdict" {
 	fake_vm
 	sed -i 's/^exec .*/echo "vm: no qemu here" >\&2; exit 125/' testenv/vm.sh
@@ -326,7 +310,6 @@ fake_vm() { # runs the command here, and notes what it was
 	[ ! -s .lab/progress ]
 }
 
-# bats test_tags=once
 @test "a lesson that is gone, or its exercises: it is said, and how to get it back" {
 	printf '%s/1-bytes  requires a\n' $one >>check/concepts.txt
 	cp -r $one /run/kept
@@ -349,7 +332,6 @@ fake_vm() { # runs the command here, and notes what it was
 	silent_about 'has no hints'
 }
 
-# bats test_tags=once
 @test "a read-only tree: one sentence, status 3" {
 	./lab check || :
 	echo >>$one/answer.c
@@ -364,7 +346,6 @@ fake_vm() { # runs the command here, and notes what it was
 	says 1 'failed bytes' -- ./lab check
 }
 
-# bats test_tags=once
 @test "somebody else's tree: one sentence, status 3" {
 	says 3 'may not write in' -- as_nobody ./lab check
 	[ "${#lines[@]}" -eq 1 ]

@@ -73,7 +73,6 @@ setup() {
 	[ -z "$(find . -user root)" ]
 }
 
-# bats test_tags=once
 @test "--json and --tap of all lessons can be read by programs" {
 	./lab check --all --json >/run/json || [ $? -eq 1 ]
 	jq -se 'length > 2 and all(.[]; .lesson and .exercise and .result)' /run/json

@@ -36,7 +36,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 
 # ---- hints and answers
 
-# bats test_tags=once
 @test "hints come one by one, the same as on the page; then the last again, and where the answer is" {
 	says 0 'Hint 1:' '  bytes, hint 1:' '      code 1' 'hint 1 of 3' './lab hint one01 bytes' -- ./lab hint
 	silent_about 'hint 2:' '<'
@@ -46,7 +45,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'mode, hint 1' -- ./lab hint one01 mode
 }
 
-# bats test_tags=once
 @test "hint --all shows all of them, without an exercise those of the next one" {
 	says 0 'Hint 1:' 'Hint 2:' 'Hint 3:' 'code 3' -- ./lab hint --all
 	answer $one 1
@@ -55,7 +53,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'mood, hint 1' -- ./lab hint two
 }
 
-# bats test_tags=once
 @test "an exercise without hints, and a page that is missing, say so" {
 	sed -i '/<details>/,$d' $two/README.md
 	says 1 'has no hints for mood' -- ./lab hint two
@@ -104,7 +101,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 0 'before reset' 'before undo' -- ./lab undo --list
 }
 
-# bats test_tags=once
 @test "undo LESSON: the last that was replaced of this lesson, whatever came after it" {
 	echo 'int answer = 41;' >$one/answer.c
 	says 1 "nothing to undo" "of $one" './lab undo --list' -- ./lab undo one
@@ -119,7 +115,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 2 "there is no lesson 'three'" -- ./lab undo three
 }
 
-# bats test_tags=once
 @test "nothing to reset and nothing to undo are said, and save nothing" {
 	says 1 'nothing to undo' -- ./lab undo
 	says 0 'Nothing has been replaced' -- ./lab undo --list
@@ -130,7 +125,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	says 2 "nothing was saved as '../x'" -- ./lab undo ../x
 }
 
-# bats test_tags=once
 @test "what the reset brings is newer than what was built: the next check builds it" {
 	answer $one 2
 	says 0 'passed mode' -- ./lab check one
@@ -166,7 +160,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	grep -q '>>>>>>> other' $one/answer.c
 }
 
-# bats test_tags=once
 @test "without git: the lesson is put aside by the first command that finds it as it came" {
 	rm -rf .lab
 	[ ! -d .git ]
@@ -249,7 +242,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 
 # ---- list, and lab alone
 
-# bats test_tags=once
 @test "list shows lessons in the order of the course, with what has passed" {
 	answer $one 1
 	./lab check || :
@@ -261,7 +253,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[[ $output == *"$two"*"$one"* ]]
 }
 
-# bats test_tags=once
 @test "lab alone: what is next, which file, which page, which command" {
 	says 0 '3 exercises, 0 passed' "Next: $one, exercise 1, bytes: Make it 1." "edit   $one/answer.c" \
 		"read   $one/README.md, from the top; the exercise is there from line" \
@@ -289,7 +280,6 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[ -z "$stderr" ]
 }
 
-# bats test_tags=once
 @test "what has passed survives a newer version with other exercises, numbers and lines of its own" {
 	answer $one 1
 	./lab check || :
@@ -365,7 +355,6 @@ said_times() { # N TEXT
 	no_watch
 }
 
-# bats test_tags=once
 @test "watch goes on to the next lesson when one has passed, and ends with the last" {
 	watch
 	comes said 'failed bytes'
@@ -400,7 +389,6 @@ none_listens() {
 	comes none_listens
 }
 
-# bats test_tags=once
 @test "watch says what is wrong with its words" {
 	says 2 'did you mean' -- ./lab watch tow02
 	says 2 'there is no option --x' -- ./lab watch --x

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # time limit: 300
-# once: it goes by package managers that are made for it
 #
 # lab setup, and what else installs packages, with package managers that only note what they were
 # asked for: see front/manager and front/make_tree.
