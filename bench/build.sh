@@ -8,10 +8,11 @@
 # bench/build.sh --steps [RUNS]: what one of each step of a build takes.
 
 set -eu
-cd "$(dirname "$0")/.."
 steps=''
 [ "${1-}" != --steps ] || { steps=1 && shift; }
-runs=${1:-9}
+# shellcheck source=bench/runs.bash
+. "$(dirname "$0")/runs.bash" 9 "$@"
+cd "$here/.."
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -11,14 +11,8 @@
 
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-runs=${1:-3}
-case $runs in
-*[!0-9]* | '' | 0)
-	sed -n '4,10s/^# \{0,1\}//p' "$0" >&2
-	exit 2
-	;;
-esac
+# shellcheck source=bench/runs.bash
+. "$(dirname "$0")/runs.bash" 3 "$@"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git -C "$here/.." ls-files -z | (cd "$here/.." && tar -c --null -T -) | tar -x -C "$copy"

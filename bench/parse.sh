@@ -9,14 +9,8 @@
 
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-runs=${1:-25}
-case $runs in
-*[!0-9]* | '' | 0)
-	sed -n '4,8s/^# \{0,1\}//p' "$0" >&2
-	exit 2
-	;;
-esac
+# shellcheck source=bench/runs.bash
+. "$(dirname "$0")/runs.bash" 25 "$@"
 tree=$(dirname "$here")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

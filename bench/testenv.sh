@@ -10,14 +10,8 @@
 
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-runs=${1:-25}
-case $runs in
-*[!0-9]* | '' | 0)
-	sed -n '4,9s/^# \{0,1\}//p' "$0" >&2
-	exit 2
-	;;
-esac
+# shellcheck source=bench/runs.bash
+. "$(dirname "$0")/runs.bash" 25 "$@"
 if [ -z "${LAB_BENCH_INSIDE-}" ]; then # in a world of its own: nothing stays
 	LAB_BENCH_INSIDE=1 exec "$here/../testenv/private.sh" "$here/testenv.sh" "$runs"
 fi

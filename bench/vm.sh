@@ -9,14 +9,8 @@
 # The exit status is 1 if it takes longer than 12 s the first time, or 9 s then.
 
 set -eu
-here=$(cd "$(dirname "$0")/.." && pwd)
-runs=${1:-5}
-case $runs in
-*[!0-9]* | '' | 0)
-	sed -n '4,9s/^# \{0,1\}//p' "$0" >&2
-	exit 2
-	;;
-esac
+# shellcheck source=bench/runs.bash
+. "$(dirname "$0")/runs.bash" 5 "$@"
 kept=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-lab/vm
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -27,7 +21,7 @@ late=0
 first_line() { # KERNEL: milliseconds
 	local began now
 	began=$(date +%s%N)
-	now=$("$here/testenv/vm.sh" --kernel "$1" -- sh -c 'echo here; cat' 2>/dev/null </dev/null |
+	now=$("$here/../testenv/vm.sh" --kernel "$1" -- sh -c 'echo here; cat' 2>/dev/null </dev/null |
 		{ read -r word && [ "$word" = here ] && date +%s%N; }) || exit
 	echo $(((now - began) / 1000000))
 }
