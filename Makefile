@@ -8,7 +8,8 @@ kerns := $(addprefix kerns-,$(lessons))
 pages := $(patsubst %/Makefile,%,$(wildcard docs/*/Makefile)) # their readers build them
 cleans := $(addprefix clean-,common $(if $(wildcard check/.),check) $(lessons) $(pages))
 
-.PHONY: all check tests clean distclean help $(lessons) common $(builds) $(kerns) $(cleans)
+.PHONY: all exercises check tests clean distclean help common
+.PHONY: $(lessons) $(builds) $(kerns) $(cleans)
 
 all: $(builds) compile_commands.json
 
@@ -26,10 +27,12 @@ common: config.mk
 $(kerns): kerns-%: $(if $(LIBS_FROM_SOURCE),common,config.mk)
 	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1 kerns
 $(builds): build-%: common kerns-%
-	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1
+	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1 lesson
 
-# make LESSON
+# make LESSON: with what its exercises start from
 $(lessons): %: build-%
+	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1
+exercises: all $(lessons)
 
 # What an editor needs to understand each file as its compiler does.
 compile_commands.json: config.mk common/flags.mk common/compile-commands Makefile
@@ -51,7 +54,8 @@ distclean: clean
 
 help:
 	@echo 'make               all lessons (after ./configure, which it runs the first time)'
-	@echo 'make LESSON        one of: $(lessons)'
+	@echo 'make LESSON        one, with what its exercises start from: $(lessons)'
+	@echo 'make exercises     all lessons, with what their exercises start from'
 	@echo 'make check         the tests, which need root'
 	@echo 'make clean         remove what make built'
 	@echo 'make distclean     ... and what ./configure found'

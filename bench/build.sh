@@ -61,11 +61,11 @@ if [ -n "$steps" ]; then
 	one_step 'a BPF object' basic03-map-counter xdp_prog_kern.o
 	one_step 'a program' basic03-map-counter xdp_load_and_stats
 	for _ in $(seq "$runs"); do
-		rm common/.build/liblab.o
+		rm common/liblab.o
 		times make -s -C common
 	done | median 'what they share'
 	echo "$(find . -name '*_kern.o' | wc -l) objects, $(find ./*[0-9]-* -name '*.d' \
-		! -name '*_kern.d' | wc -l) programs"
+		! -name '*_kern.d' | wc -l) programs, without what exercises start from"
 	exit
 fi
 
@@ -75,8 +75,7 @@ for _ in $(seq "$runs"); do
 done | median 'all, from nothing, -j2' 700
 for _ in $(seq "$runs"); do
 	make -s clean
-	times make -s -j2 basic01-xdp-pass basic02-prog-by-name basic03-map-counter \
-		basic04-pinning-maps
+	times make -s -j2 "lessons=$(echo basic0[1-4]-*)"
 done | median 'basic01 to basic04 alone' 700
 make -s
 repeat make -s | median 'nothing to do' 100

@@ -39,7 +39,7 @@ setup() {
 }
 
 copy() { # what is built, up to date, for what is to be changed
-	make -s
+	make -s exercises
 	cp -a . "$BATS_TEST_TMPDIR/copy"
 	cd "$BATS_TEST_TMPDIR/copy"
 }
@@ -50,7 +50,7 @@ copy() { # what is built, up to date, for what is to be changed
 	for cc in $compilers; do
 		./configure -q CC="$cc"
 		make -s clean
-		run make -j8 WERROR=1
+		run make -j8 WERROR=1 exercises
 		[ "$status" -eq 0 ]
 		[ "$(grep -cv '^  [A-Z]* *[a-z0-9_/.-]*$' <<<"$output")" -eq 0 ] # one aligned line a file
 	done
@@ -111,13 +111,13 @@ copy() { # what is built, up to date, for what is to be changed
 }
 
 @test "make writes nothing but what its programs and objects are named" {
-	make -s
+	make -s exercises
 	for lesson in $lessons; do
 		new=$(git ls-files -o -i --exclude-standard "$lesson" | grep -v '/\.build/' |
 			xargs -n1 basename | sort | xargs)
 		# shellcheck disable=SC2016 # make expands it
 		named=$(make -s -C "$lesson" -f - names <<<'include Makefile
-names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
+names: ; @printf "%s\n" $(progs) $(objects)' | sort | xargs)
 		[ -n "$named" ]
 		[ "$new" = "$named" ]
 	done
@@ -144,6 +144,7 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 }
 
 @test "objects carry types and source lines" {
+	make -s exercises
 	for object in */*_kern.o; do
 		llvm-objdump -h "$object" >"$BATS_TEST_TMPDIR/sections"
 		grep -q ' \.BTF ' "$BATS_TEST_TMPDIR/sections"
@@ -173,6 +174,21 @@ names: ; @printf "%s\n" $(PROGS) $(KERNS:=.o)' | sort | xargs)
 	grep -q 'xdp_pass_kern.c' <<<"$output"
 	[ -x basic04-pinning-maps/xdp_stats ]
 	[ ! -f basic01-xdp-pass/xdp_pass_kern.o ]
+}
+
+@test "an exercise in the middle of being written stops its own lesson, and no make of all lessons" {
+	copy
+	echo 'int broken(' >>basic05-anatomy/ringbuf_kern.c
+	touch basic05-anatomy/hello_kern.c
+	run make
+	[ "$status" -eq 0 ]
+	[ "$output" = '  BPF    basic05-anatomy/hello_kern.o' ]
+	for asked in '-C basic05-anatomy' basic05-anatomy exercises; do
+		# shellcheck disable=SC2086 # words
+		run make $asked
+		[ "$status" -ne 0 ]
+		grep -q 'ringbuf_kern.c.*error' <<<"$output"
+	done
 }
 
 @test "a learner's warning is shown, and does not stop the build" {

@@ -28,7 +28,7 @@ git clone -q /lab.git /root/xdp-lab && cd /root/xdp-lab && . tests/bare_steps.ba
 as_user
 lose_some
 as_root
-step 'as root: ./lab setup --tests' sh -c './lab setup --yes --tests && make -s WERROR=1 tests' || exit
+step 'as root: ./lab setup --tests' sh -c './lab setup --yes --tests && make -s WERROR=1 exercises tests' || exit
 echo "with $(gcc --version | head -n 1), $(clang --version | head -n 1)," \
 	"libbpf $(pkg-config --modversion libbpf), libxdp $(pkg-config --modversion libxdp)"
 grep '^# once: ' tests/*.bats tests/*.t | sed 's/:# once: /: left out: /'

@@ -77,7 +77,7 @@ sub copy_tree {    # NAME, argument for configure
 	restore("$room/$name", $_) for @lessons;
 	mkdir "$room/$name/.lab";
 	return if !@configure;    # BPF objects and the grader stay as they are
-	must('sh', '-c', 'cd "$1" && shift && rm -rf common/.build common/liblab.a && ./configure -q "$@"',
+	must('sh', '-c', 'cd "$1" && shift && rm -rf common/.build common/liblab.o && ./configure -q "$@"',
 		'sh', "$room/$name", @configure);
 }
 

@@ -21,7 +21,7 @@ setup_file() {
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	$cc $(configured LIBS_CFLAGS) -pthread -I"$LAB_TREE/check" -I"$LAB_TREE/common" \
 		-I"$LAB_TREE/headers" -o "$GRADER/check/grade" "$BATS_TEST_DIRNAME/grader/checks.c" \
-		"${objects[@]}" "$LAB_TREE/common/liblab.a" $libs
+		"${objects[@]}" "$LAB_TREE/common/liblab.o" $libs
 	cp "$BATS_TEST_DIRNAME/grader/odd.c" "$lesson"
 	$cc -o "$lesson/odd" "$lesson/odd.c"
 	compile_bpf no_null_check
