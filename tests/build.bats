@@ -110,6 +110,17 @@ copy() { # what is built, up to date, for what is to be changed
 	done
 }
 
+@test "the tests in C build in a clone in which nothing else was built" {
+	make -s distclean
+	./configure -q
+	for file in tests/*_test.c; do
+		name=.build/$(basename "$file" .c)
+		make -s -C tests WERROR=1 "$name"
+		[ -x "tests/$name" ]
+	done
+	rm -r tests/.build
+}
+
 @test "make writes nothing but what its programs and objects are named" {
 	make -s exercises
 	for lesson in $lessons; do

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab_stats.h"
+#include "liblab.c"
 #include "tap.h"
 
 static bool near(double a, double b)
