@@ -41,18 +41,25 @@ batch() { # NETNS COMMAND...: ip commands as one process, in a namespace ('' is 
 
 # ---- What there is
 
+cannot_note() {
+	die "cannot write to $run, where it is noted what there is." \
+		"Is that file system read-only, or full? See: findmnt -T $run; df $run"
+}
+
 lock() { # one at a time makes or removes; the kernel unlocks when this process ends
 	[ -d "$run/env" ] || mkdir -p "$run/env" 2>/dev/null || :
-	{ exec 9>"$run/lock"; } 2>/dev/null ||
-		die "cannot write to $run, where it is noted what there is." \
-			'Is that file system read-only, or full? See: findmnt -T /run; df /run'
+	{ exec 9>"$run/lock"; } 2>/dev/null || cannot_note
 	flock -w 60 9 || die 'another testenv.sh has been at work for a minute.' \
 		"See which one: fuser -v $run/lock"
 }
 
-find_known() { # the environments there are, in $known
-	known=("$run"/env/*)
-	known=("${known[@]##*/}")
+find_known() { # the environments there are, in $known; what setup cannot have written is none
+	local file
+	known=()
+	for file in "$run"/env/*; do
+		[[ ! -f $file || ! ${file##*/} =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,14}$ ]] ||
+			known+=("${file##*/}")
+	done
 }
 
 check_name() { # can an environment be called $env?
@@ -90,12 +97,17 @@ read_state() {
 }
 
 write_state() { # NUMBER IPV6 IPV4 VLAN READY
-	echo "$*" >"$run/env/$env"
+	{ echo "$*" >"$run/env/$env"; } 2>/dev/null || cannot_note
 	read_state
 }
 
 is_marked() { # WHAT-IP-SHOWS: does a device there carry our alias?
 	[[ $1$'\n' == *"alias xdp-lab:$env"[\\$'\n']* ]]
+}
+
+is_there() { # WHAT-IP-SHOWS: is our device among them? Who is inside cannot see it.
+	[ -n "$within" ] ||
+		[[ $'\n'$1 =~ $'\n'[0-9]+": $env@"[^$'\n']*"alias xdp-lab:$env"([\\]|$'\n'|$) ]]
 }
 
 # What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
@@ -116,7 +128,9 @@ look() {
 	netns=ours # where our device has its other end; what else is there matters to libxdp alone
 	[[ $outside != *" link-netns $env"[\\\ ]* || -d /sys/fs/bpf/xdp ]] || return 0
 	inside=$(ask -n "$env" -o link show) || :
-	if ! is_marked "$inside" && [[ $outside != *" link-netns $env"[\\\ ]* ]] &&
+	if [ -z "$inside" ] && [ -f "$run/env/$env" ]; then
+		return # a name that was left when by hand somebody unmounted what it stood for
+	elif ! is_marked "$inside" && [[ $outside != *" link-netns $env"[\\\ ]* ]] &&
 		[[ $ready != 0 || $inside == *$'\n'* ]]; then
 		netns=theirs inside=''
 	fi
@@ -198,6 +212,8 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 			"$anew${given[--legacy-ip]:+ --legacy-ip}${given[--vlan]:+ --vlan}"
 		remove # by hand somebody has removed the rest
 	fi
+	[ ! -e "$run/env/$env" ] || die "$run/env/$env is no file, and testenv.sh did not make it." \
+		"Choose another --name, or remove it."
 	for dev in "$env" ${given[--vlan]:+"$env.1" "$env.2"}; do
 		[[ ! $1 =~ $'\n'[0-9]+": $dev"[@:] ]] ||
 			die "there is a device '$dev' already. Choose another --name." \
@@ -208,9 +224,10 @@ check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
 }
 
 choose_number() { # WHAT-IP-SHOWS: the lowest that no environment and no address uses
-	local file used=' '
-	for file in "$run"/env/*; do
-		! read -r num _ <"$file" || used+="$num "
+	local name used=' '
+	find_known
+	for name in "${known[@]}"; do
+		! read -r num _ <"$run/env/$name" || used+="$num "
 	done
 	for num in $want {1..254}; do
 		[[ $used == *" $num "* || $1 =~ \ (fc00:dead:cafe:$num::|10\.11\.$num\.) ]] || return 0
@@ -278,5 +295,5 @@ make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way
 	raise "$env" 2 veth0 "link set dev lo up alias xdp-lab:$env"
 	raise '' 1 "$env"
 	write_state "$num" "$ipv6" "$ipv4" "$vlan" 1
-	echo "$env" >"$run/current"
+	{ echo "$env" >"$run/current"; } 2>/dev/null || cannot_note
 }

@@ -12,8 +12,9 @@
 # What one end sends, the other end receives. XDP sees what a device receives: a program on NAME
 # sees the packets that come from inside.
 
-set -eu
+set -eu +f
 shopt -s nullglob
+unset GLOBIGNORE
 umask 022
 PATH=$PATH:/usr/sbin:/sbin
 typed=("$@") cmd='' making='' want=''
@@ -103,6 +104,7 @@ use() { # find the environment that the command is about, and remember it as the
 	[[ ! $cmd =~ ^(teardown|reset|status)$ ]] || return 0
 	[ "$ready" = 1 ] || die "environment '$env' is half made: its setup did not end." "$anew"
 	[ -e "/run/netns/$env" ] || die "environment '$env' has lost its network namespace." "$anew"
+	is_there "$(ask -o link show dev "$env")" || die "environment '$env' has lost its device." "$anew"
 	{ echo "$env" >"$run/current"; } 2>/dev/null || :
 }
 
@@ -179,6 +181,7 @@ teardown() {
 	find_known
 	names=("${known[@]}")
 	[ -n "${given[--all]-}" ] || names=("$env")
+	[ ${#names[@]} -gt 0 ] || echo 'There is no environment.'
 	for env in "${names[@]}"; do
 		read_state || { look && [[ $device$netns == *ours* ]]; } || none
 		echo "Tearing down environment '$env'"
@@ -196,13 +199,13 @@ reset() {
 }
 
 load() { # [ARG...]: become the loader that is meant
-	local prog loader=${given[--loader]-}
-	[ "$cmd" != stats ] || loader=./xdp_stats
+	local prog loader=${given[--loader]-} or=' Or say --loader PROG.'
+	[ "$cmd" != stats ] || loader=./xdp_stats or=''
 	for prog in ./xdp_loader ./xdp_load_and_stats ./xdp_pass_user; do
 		[ -n "$loader" ] || [ ! -x "$prog" ] || loader=$prog
 	done
-	[ -n "$(type -P -- "$loader")" ] || die "there is no ${loader:-loader} in this directory." \
-		'Go to a lesson and build it: cd basic04-pinning-maps && make. Or say --loader PROG.'
+	[ -n "$(type -P -- "$loader")" ] || die "there is no ${loader:-loader in this directory}." \
+		"Go to a lesson and build it: cd basic04-pinning-maps && make.$or"
 	show "$loader" --dev "$env" "$@"
 	exec "$loader" --dev "$env" "$@"
 }
@@ -210,10 +213,11 @@ load() { # [ARG...]: become the loader that is meant
 show_end() { # WHERE DEVICE ADDRESSES [IP-OPTION...]: one end of it
 	local is=down prog='no XDP program' seen
 	seen=$(ask "${@:4}" -o link show dev "$2") || :
+	[ $# -gt 3 ] || { [ -z "$within" ] && is_there "$seen"; } || seen=''
 	[[ $seen != *[\<,]UP[,\>]* ]] || is=up
 	[[ ! $seen =~ \ (xdp[a-z]*)[/\ ].*prog/xdp\ id\ ([0-9]+)(\ name\ ([^ ]+))? ]] ||
 		prog="XDP program id ${BASH_REMATCH[2]}${BASH_REMATCH[4]:+, ${BASH_REMATCH[4]}} (${BASH_REMATCH[1]})"
-	[ -n "$seen" ] || is="not to be seen$([ "$EUID" -eq 0 ] || echo ' without root')" prog=''
+	[ -n "$seen" ] || is="not to be seen$unseen" prog=''
 	printf '  %s  %-15s  %s  %s\n' "$1" "$2" "$3" "$is${prog:+, $prog}"
 }
 
@@ -233,14 +237,15 @@ status() {
 }
 
 list() {
-	local last='' mark what
+	local last='' mark what seen
+	seen=$(ask -o link show) || :
 	[ ${#known[@]} -gt 0 ] || echo "There is no environment. Make one: $0 setup --name veth-basic02"
 	[ ! -f "$run/current" ] || read -r last <"$run/current" || :
 	for env in "${known[@]}"; do
 		read_state || continue
 		mark=' ' what="$host outside, $peer inside"
 		[ "$env" != "$last" ] || mark='*'
-		[ -e "/sys/class/net/$env" ] || what="its device is gone. $anew"
+		is_there "$seen" || what="its device is gone. $anew"
 		[ "$ready" = 1 ] || what="half made. $anew"
 		printf '%s %-15s  %s\n' "$mark" "$env" "$what"
 	done
@@ -313,13 +318,16 @@ for tool in ip:iproute2 nsenter:util-linux flock:util-linux ping:iputils-ping tc
 	[[ $tool == tcpdump* && $cmd != tcpdump ]] || command -v "${tool%:*}" >/dev/null ||
 		die "${tool%:*} is missing. On Debian: apt install ${tool#*:}"
 done
+within='' unseen='' # the environment whose network this shell is in; and what hides devices
+[ "$EUID" -eq 0 ] || unseen=' without root'
+for name in "${known[@]}"; do
+	[ ! /proc/self/ns/net -ef "/run/netns/$name" ] || within=$name unseen=' from inside'
+done
 if [[ ! $cmd =~ ^(status|list|alias)$ ]]; then
 	printf -v sudo ' %q' "$0" "${typed[@]}"
 	[ "$EUID" -eq 0 ] || die "$cmd needs root. Type: sudo$sudo"
-	for name in "${known[@]}"; do
-		[[ ! /proc/self/ns/net -ef /run/netns/$name || $cmd =~ ^(enter|exec|ping|tcpdump)$ ]] ||
-			die "this shell is inside '$name', and $cmd works from outside. Leave it first: exit"
-	done
+	[[ -z $within || $cmd =~ ^(enter|exec|ping|tcpdump)$ ]] ||
+		die "this shell is inside '$within', and $cmd works from outside. Leave it first: exit"
 fi
 
 [[ ! $cmd =~ ^(enter|exec|ping|tcpdump|load|unload|stats)$ ]] || use

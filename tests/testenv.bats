@@ -385,6 +385,58 @@ pin_for() { # NETNS DEV...
 	grep -q two <<<"$output"
 }
 
+@test "another device of its name is not taken for its own" {
+	any_kernel 'what the script does'
+	local command
+	"$t" setup --name left >/dev/null
+	ip link del left
+	run "$t" ping -- -c 1
+	[ "${lines[0]}" = "testenv.sh: environment 'left' has lost its device." ]
+	ip link add left type veth peer name other
+	for command in enter ping tcpdump 'exec true' unload 'load --loader true'; do
+		# shellcheck disable=SC2086 # words
+		run "$t" $command
+		[ "$status" -eq 1 ]
+		[ "${lines[0]}" = "testenv.sh: environment 'left' has lost its device." ]
+	done
+	[ -z "$(attached left)" ]
+	run "$t" status
+	grep -q '^  outside  left .* not to be seen$' <<<"$output"
+	grep -q 'left .* its device is gone. Make it anew: ' <<<"$output"
+	"$t" teardown
+	ip link del left
+}
+
+@test "from inside it says what can be seen from there, in either kind of shell" {
+	any_kernel 'what the script does'
+	local in
+	"$t" setup --name left >/dev/null
+	for in in "$t exec" 'ip netns exec left'; do
+		run $in "$t" list
+		[ "$output" = '* left             fc00:dead:cafe:1::1 outside, fc00:dead:cafe:1::2 inside' ]
+		run $in "$t" status
+		grep -q '^  outside  left .* not to be seen from inside$' <<<"$output"
+		grep -q '^  inside   veth0 .* up, no XDP program$' <<<"$output"
+		$in "$t" ping -- -q -c 1
+		run $in "$t" teardown
+		[[ ${lines[0]} == "testenv.sh: this shell is inside 'left', and teardown works from outside. "* ]]
+	done
+}
+
+@test "a namespace that was unmounted by hand: teardown takes its name along" {
+	any_kernel 'what the script does'
+	"$t" setup --name left >/dev/null
+	umount /run/netns/left
+	"$t" teardown
+	nothing_is_left
+	touch /run/netns/left # nobody set this up
+	run "$t" setup --name left
+	[ "$status" -eq 1 ]
+	run "$t" teardown --name left
+	[ "$status" -eq 1 ]
+	rm /run/netns/left
+}
+
 # From here on these tools are a script, which reads the real one's path from $tool.
 in_place_of() { # TOOL... <SCRIPT
 	mkdir "$BATS_TEST_TMPDIR/bin"
@@ -575,6 +627,59 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	run "$t" reset --name left
 	[ "${lines[-1]}" = "Setup environment 'left' with peer ip fc00:dead:cafe:1::2." ]
 	"$t" teardown --name left
+	nothing_is_left
+}
+
+@test "what lies among the files that setup wrote, and is none, does no harm" {
+	any_kernel 'the command line'
+	local env=/run/xdp-lab/env name
+	mkdir -p $env/dir
+	mkfifo $env/fifo
+	# shellcheck disable=SC2016 # nobody is to expand them
+	for name in '$(touch was-run)' '*' 'a b' $'a\nb' -x sixteen-letters_; do
+		touch -- "$env/$name"
+	done
+	run "$t" list
+	[[ ${#lines[@]} -eq 1 && $output == 'There is no environment. '* ]]
+	run "$t" teardown --all
+	[ "$output" = 'There is no environment.' ]
+	run timeout 10 "$t" setup --name left
+	[ "$status" -eq 0 ]
+	"$t" teardown --name left
+	run "$t" setup --name dir
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "testenv.sh: $env/dir is no file, and testenv.sh did not make it." ]
+	[ ! -e was-run ]
+	rm -rf $env
+}
+
+@test "where /run/xdp-lab is full it says so, and what stands goes on" {
+	any_kernel 'the command line'
+	local what
+	for what in size=4k nr_inodes=3; do # no room in a file; none for another
+		mount -t tmpfs -o $what full /run/xdp-lab
+		[ $what != size=4k ] || head -c 4096 /dev/zero >/run/xdp-lab/big
+		run "$t" setup --name left
+		umount /run/xdp-lab
+		[ "$status" -eq 1 ]
+		[ "${lines[0]}" = "Setting up new environment 'left'" ]
+		[ "${lines[1]}" = 'testenv.sh: cannot write to /run/xdp-lab, where it is noted what there is.' ]
+		[ "${lines[3]}" = "testenv.sh: setup of 'left' did not end; nothing of it is left." ]
+		[ "${#lines[@]}" -eq 4 ]
+	done
+	mkdir -p /run/xdp-lab/env
+	nothing_is_left
+}
+
+@test "what a shell may have exported changes nothing" {
+	any_kernel 'the command line'
+	env SHELLOPTS=noglob GLOBIGNORE='*' IFS=e CDPATH=/ "$t" setup --name left
+	run env SHELLOPTS=noglob GLOBIGNORE='*' IFS=e "$t" list
+	[[ $output == '* left '* ]]
+	run env SHELLOPTS=noglob "$t" teardown --name left
+	[ "$output" = "Tearing down environment 'left'" ]
+	env -i "$t" setup --name left
+	env -i PATH=/usr/bin:/bin run=/etc making=1 want=9 env=x "$t" teardown
 	nothing_is_left
 }
 
