@@ -113,7 +113,7 @@ is_there() { # WHAT-IP-SHOWS: is our device among them? Who is inside cannot see
 # What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
 # half made may lack its mark: then its address tells, or that nothing but lo is in the namespace.
 look() {
-	local id
+	local id there # the namespace, if our device has its other end in it
 	device='' netns='' inside=''
 	outside=$(ask -o link show dev "$env") || :
 	if is_marked "$outside" || [[ $ready$outside == 0*" ${mac}1 "* ]]; then
@@ -125,12 +125,13 @@ look() {
 		outside+=$'\n'$(ask -o link show dev "$env.$id") || :
 	done
 	[ -e "/run/netns/$env" ] || return 0
-	netns=ours # where our device has its other end; what else is there matters to libxdp alone
-	[[ $outside != *" link-netns $env"[\\\ ]* || -d /sys/fs/bpf/xdp ]] || return 0
+	netns=ours there=''
+	[[ $outside$'\n' != *" link-netns $env"[\\\ $'\n']* ]] || there=$env
+	[[ -z $there || -d /sys/fs/bpf/xdp ]] || return 0 # what else is in it matters to libxdp alone
 	inside=$(ask -n "$env" -o link show) || :
 	if [ -z "$inside" ] && [ -f "$run/env/$env" ]; then
 		return # a name that was left when by hand somebody unmounted what it stood for
-	elif ! is_marked "$inside" && [[ $outside != *" link-netns $env"[\\\ ]* ]] &&
+	elif ! is_marked "$inside" && [ -z "$there" ] &&
 		[[ $ready != 0 || $inside == *$'\n'* ]]; then
 		netns=theirs inside=''
 	fi

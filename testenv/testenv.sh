@@ -141,7 +141,7 @@ setup() {
 	trap 'exit 141' PIPE
 	trap 'exit 143' TERM
 	lock
-	seen=$'\n'$(ask address show)
+	seen=$'\n'$(ask address show) || die 'ip address show does not work here.'
 	check_new "$seen"
 	echo "Setting up new environment '$env'"
 	make_env "$seen"

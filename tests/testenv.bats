@@ -508,6 +508,32 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	done
 }
 
+@test "a signal after each command that ip has from setup: nothing is left; killed, teardown takes it" {
+	any_kernel 'what the script does'
+	local signal batch line
+	export STEPS=$BATS_TEST_TMPDIR/steps # the batches that were begun
+	in_place_of ip <<-'END'
+		case "$*" in *'-batch -') echo step >>"$STEPS" ;; *) exec "$tool" "$@" ;; esac
+		[ "$(wc -l <"$STEPS")" = "$BATCH" ] || exec "$tool" "$@"
+		lines=$(cat)
+		"$tool" "$@" <<<"$(head -n "$LINE" <<<"$lines")"
+		[ "$(wc -l <<<"$lines")" -lt "$LINE" ] || kill -s "$SIGNAL" 0
+	END
+	for signal in INT TERM KILL; do
+		for ((batch = 1; ; batch++)); do
+			for ((line = 1; ; line++)); do
+				BATCH=$batch LINE=$line run_to_step '' $signal "$t" setup --name left --legacy-ip
+				[ "$ended" -ne 0 ] || break
+				[ $signal != KILL ] || BATCH='' "$t" teardown --name left
+				nothing_is_left
+			done
+			BATCH='' "$t" teardown --name left
+			[ "$line" -gt 1 ] || break # there is no such batch
+		done
+		[ "$batch" -eq 4 ]
+	done
+}
+
 @test "killed at each step of setup and teardown: teardown takes the rest" {
 	any_kernel 'what the script does'
 	local step last
