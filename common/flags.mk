@@ -2,6 +2,8 @@
 # How everything here is compiled, and how make shows it: one aligned line a file; V=1 the commands.
 # Paths are relative, from $(top) on: make takes one that has blanks in it for several.
 
+# Where the flags come from: what changes there, ./configure CC=clang for one, is for all to follow.
+flags := $(top)/config.mk $(top)/common/flags.mk
 warnings := -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
 
 # Loaders have nothing to be fast at: -O0 builds in half the time and suits a debugger. The tests

@@ -38,17 +38,17 @@ endif
 source_of = $(firstword $(wildcard $(1)_user.c) $(1).c)
 
 define program
-$(1): $(call source_of,$(1)) $(liblab) | .build
+$(1): $(call source_of,$(1)) $(liblab) $(flags) | .build
 	$$(call run,CC,$(1),$$(CC) $$(USER_CFLAGS) -MMD -MP -MF .build/$(1).d -o $$@ $$< $$(liblab) $$(USER_LIBS))
 endef
 $(foreach prog,$(progs),$(eval $(call program,$(prog))))
 
-$(objects): %.o: %.c | .build $(if $(LIBS_FROM_SOURCE),$(liblab))
+$(objects): %.o: %.c $(flags) | .build $(if $(LIBS_FROM_SOURCE),$(liblab))
 	$(call run,BPF,$@,$(CLANG) $(KERN_CFLAGS) -MMD -MP -MF .build/$*.d -c -o $@ $<)
-%.ll: %.c
-	$(call run,LLVM,$@,$(CLANG) $(KERN_CFLAGS) -emit-llvm -S -o $@ $<)
-%.s: %.c
-	$(call run,ASM,$@,$(CLANG) $(KERN_CFLAGS) -S -o $@ $<)
+%.ll: %.c $(flags) | .build
+	$(call run,LLVM,$@,$(CLANG) $(KERN_CFLAGS) -MMD -MP -MF .build/$@.d -emit-llvm -S -o $@ $<)
+%.s: %.c $(flags) | .build
+	$(call run,ASM,$@,$(CLANG) $(KERN_CFLAGS) -MMD -MP -MF .build/$@.d -S -o $@ $<)
 
 .build:
 	@mkdir -p $@
