@@ -34,9 +34,14 @@ $(lessons): %: build-%
 	@$(MAKE) --no-print-directory -C $* LIBLAB_IS_BUILT=1
 exercises: all $(lessons)
 
-# What an editor needs to understand each file as its compiler does.
-compile_commands.json: config.mk common/flags.mk common/compile-commands Makefile
-	@./common/compile-commands $(lessons) >$@.tmp && mv $@.tmp $@
+# What an editor needs to understand each file as its compiler does: written again when a file
+# has come, too, and in a copy of the tree.
+sources := $(wildcard $(addsuffix *.c,common/ $(lessons:=/) $(pages:=/) check/ tests/ bench/))
+listed = $(shell grep -sF "\"$$PWD\"" compile_commands.json | sed 's/.*"file": "\([^"]*\)".*/\1/')
+compile_commands.json: config.mk common/flags.mk common/compile-commands Makefile \
+		       $(if $(filter-out $(listed),$(sources)),FORCE)
+	@./common/compile-commands $(sources) >$@.tmp && mv $@.tmp $@
+FORCE:
 
 tests: common
 	@$(MAKE) --no-print-directory -C tests

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 24
+# takes: 40
 # time limit: 200
 #
 # configure and make: what they build, rebuild, say, and say where something is missing.
 
-# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats sets $output, and stops where cd fails
 load helpers
 
 lessons=$(cd "$LAB_TREE" && printf '%s\n' *[0-9][0-9]-*/Makefile | sed 's,/.*,,')
@@ -99,6 +99,37 @@ copy() { # what is built, up to date, for what is to be changed
 	run ! grep -q '_kern.o' <<<"$output"
 }
 
+@test "NAME.ll and NAME.s follow the headers, too" {
+	copy
+	cd basic03-map-counter
+	for kind in ll s; do
+		make -s xdp_prog_kern.$kind
+		run make xdp_prog_kern.$kind
+		grep -q 'up to date' <<<"$output"
+		touch common_kern_user.h
+		run make xdp_prog_kern.$kind
+		grep -q "basic03-map-counter/xdp_prog_kern.$kind$" <<<"$output"
+	done
+}
+
+@test "after another ./configure everything is built again, as it says" {
+	copy
+	for again in '' 1; do
+		[ -z "$again" ] || ./configure -q CC=clang
+		run make V=1 exercises
+		made=$output
+		made+=$(make V=1 -C check .build/report.o .build/swap_kern.o)
+		made+=$(make V=1 -C tests .build/stats_test)
+	done
+	for one in common/liblab.o basic01-xdp-pass/xdp_pass_user basic04-pinning-maps/xdp_prog_kern.o \
+		check/.build/report.o check/.build/swap_kern.o tests/.build/stats_test; do
+		[ "$one" -nt config.mk ]
+	done
+	run ! grep -qw gcc <<<"$made"
+	run make exercises
+	[ -z "$output" ]
+}
+
 @test "each file of common/ is part of liblab.c, and compiles by itself" {
 	[ "$(sed -n 's/^#include "\(.*\.c\)"$/\1/p' common/liblab.c)" = \
 		"$(cd common && printf '%s\n' ./*.c | sed 's/^..//' | grep -vx liblab.c | LC_ALL=C sort)" ]
@@ -165,15 +196,35 @@ names: ; @printf "%s\n" $(progs) $(objects)' | sort | xargs)
 	llvm-objdump -S --no-show-raw-insn basic01-xdp-pass/xdp_pass_kern.o | grep -q 'r0 = \(0x\)\?2$'
 }
 
-@test "an editor understands both sides: clangd finds no error" {
-	make -s
-	for file in basic01-xdp-pass/xdp_pass_user.c basic03-map-counter/xdp_prog_kern.c \
-		basic04-pinning-maps/xdp_stats_user.c basic01-xdp-pass/xdp_pass_kern.c; do
-		HOME=$BATS_TEST_TMPDIR run clangd --check=$file
+understood() { # FILE...: clangd finds no error
+	for file; do
+		HOME=$BATS_TEST_TMPDIR run clangd "--check=$file"
 		[ "$status" -eq 0 ]
 		grep -q 'All checks completed, 0 errors' <<<"$output"
 	done
-	grep -q 'Compile command.*-target bpf\|"-target" "bpf"\|-target bpf' <<<"$output"
+}
+
+@test "an editor understands both sides: clangd finds no error" {
+	make -s
+	understood ./*/*_user.c bench/cpu_time.c check/report.c tests/stats_test.c
+	run ! grep -q -- '-target bpf' <<<"$output"
+	understood ./*/*_kern.c
+	grep -q -- '-target bpf' <<<"$output"
+}
+
+@test "an editor understands a file that has just come, and make then lists it" {
+	copy
+	mkdir basic99-mine
+	cp basic01-xdp-pass/xdp_pass_user.c basic01-xdp-pass/mine_user.c
+	cp basic01-xdp-pass/xdp_pass_kern.c basic01-xdp-pass/mine_kern.c
+	cp basic01-xdp-pass/xdp_pass_user.c basic99-mine/mine.c
+	cp basic03-map-counter/*.[ch] basic99-mine
+	understood basic01-xdp-pass/mine_*.c basic99-mine/*.c
+	make
+	grep -q "\"$PWD\", \"file\": \"basic01-xdp-pass/mine_kern.c\"" compile_commands.json
+	before=$(stat -c %y compile_commands.json)
+	make
+	[ "$(stat -c %y compile_commands.json)" = "$before" ]
 }
 
 @test "an error in one lesson does not keep the others from being built with -k" {
