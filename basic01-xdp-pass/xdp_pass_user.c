@@ -65,6 +65,7 @@ static int attach(struct bpf_object *obj, const struct cli_args *args)
 		goto out;
 	}
 
+	lab_hold_signals(); /* Ctrl-C waits until it is attached and we have said so */
 	/*
 	 * Load and attach, in one call. The bytecode goes into the kernel, where the verifier
 	 * follows every path through it and the JIT compiles it to machine code; then the device
@@ -76,6 +77,7 @@ static int attach(struct bpf_object *obj, const struct cli_args *args)
 		err = lab_not_attached(err, xdp_program__name(prog), args);
 	else
 		err = ask_kernel(prog, args);
+	lab_release_signals();
 out:
 	/* We let go of the program. The device still holds it: it runs on when we are gone. */
 	xdp_program__close(prog);

@@ -547,5 +547,6 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 
 int cli_exit_status(int err, const struct cli_args *args)
 {
+	lab_release_all_signals();
 	return err ? args->status ?: 1 : 0;
 }

@@ -126,6 +126,13 @@ void lab_release_signals(void)
 		sigprocmask(SIG_SETMASK, &signals_before, NULL);
 }
 
+void lab_release_all_signals(void)
+{
+	fflush(NULL);
+	while (signals_held)
+		lab_release_signals();
+}
+
 /* ---- Before ---- */
 
 int lab_check_attach(struct cli_args *args)
@@ -271,9 +278,7 @@ static void start_again(const struct cli_args *args)
 	path[len] = '\0';
 	setenv(TRIES, pr_text("%lu", done + 1), 1);
 	usleep(1000 << done); /* so that two do not meet again and again */
-	fflush(NULL);
-	while (signals_held)
-		lab_release_signals();
+	lab_release_all_signals();
 	execv(path, args->words);
 }
 

@@ -173,6 +173,7 @@ int lab_unload(struct cli_args *args, lab_detach_fn *detach)
 
 	if (lab_check_root())
 		return -EPERM;
+	lab_hold_signals();
 	count = lab_programs(args->ifindex, progs);
 	if (count < 0)
 		return pr_err(count, "cannot see what runs on %s", args->dev);

@@ -107,9 +107,13 @@ int lab_not_attached(int err, const char *name, const struct cli_args *args);
  */
 int lab_cannot_share(const char *because, const struct cli_args *args);
 
-/* Between these two, signals that would end this process wait: what was begun is finished. */
+/*
+ * Between these two, signals that would end this process wait: what was begun is finished. At the
+ * latest they come in cli_exit_status().
+ */
 void lab_hold_signals(void);
 void lab_release_signals(void);
+void lab_release_all_signals(void);
 
 /*
  * The lines that tell of a success. on_device is the program that the device itself runs: this
@@ -128,7 +132,8 @@ bool lab_can_share(void);
 
 /*
  * --unload and --unload-all: finds the programs that are meant and calls detach for each, which
- * is lab_detach() or what a lesson has in its place.
+ * is lab_detach() or what a lesson has in its place. Signals wait from here to cli_exit_status(): a
+ * pin may be to go as well.
  */
 typedef int lab_detach_fn(const struct lab_prog *prog, const struct cli_args *args);
 int lab_unload(struct cli_args *args, lab_detach_fn *detach);

@@ -5,7 +5,7 @@
 #
 # The pins of basic04: they come and go with their program, and nobody else's do.
 
-# shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+# shellcheck disable=SC2030,SC2031,SC2154,SC2164 # bats sets $output, and stops where cd fails
 load helpers
 
 setup_file() {
@@ -208,6 +208,36 @@ none_waits() { # for the end of a --for
 			[ ! -e "${pin}_new" ]
 			works 'unpinned: ' -- "$loader" --dev lo --unload-all
 		done
+	done
+}
+
+# A signal as each file is closed, of which loaders have dozens: what is done is said.
+interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
+	local n=0 before=$1 now said pins
+	shift
+	while :; do
+		[ "$before" = no ] || "$1" -q --dev lo -S
+		n=$((n + 1))
+		run strace -f -qq -o /dev/null -e inject=close:signal=INT:when=$n "$@"
+		now=no said=no pins=$(find /sys/fs/bpf -name 'xdp_stats_map*' -o -name 'targets*')
+		[ -z "$(attached lo)" ] || now=yes
+		! grep -q '^Success: ' <<<"$output" || said=yes
+		[ "$now$said" = "$before"no ] || [[ $now != "$before" && $said = yes ]]
+		[[ $now = yes || -z $pins ]]
+		"$1" -q --dev lo --unload-all
+		[ "$status" -ne 0 ] || break
+	done
+	[ "$n" -gt 10 ]
+}
+
+@test "Ctrl-C while a loader attaches, or takes off, comes when all is done and said" {
+	any_kernel 'the moment of a signal'
+	local program
+	type strace >/dev/null || skip 'needs tool strace: it sends the signal in the middle'
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers make calls like these of their own'
+	for program in basic01-xdp-pass/xdp_pass_user "${loader#"$LAB_TREE/"}" basic06-calls/calls_user; do
+		interrupted_as_it_closes no "$LAB_TREE/$program" --dev lo -S
+		interrupted_as_it_closes yes "$LAB_TREE/$program" --dev lo --unload-all
 	done
 }
 
