@@ -65,7 +65,7 @@ static int load_and_pin(struct cli_args *args)
 
 	/* What libxdp's dispatcher calls is of another kind, and may not share our targets. */
 	lab_need_device("it makes tail calls");
-	err = lab_check_attach(args);
+	err = lab_check_attach(args) ?: lab_check_pin(MAP, &shape, args);
 	if (err)
 		return err;
 	prog = open_all(args);

@@ -57,19 +57,27 @@ int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 	return fd;
 }
 
+int lab_check_pin(const char *name, const struct lab_map_shape *shape, const struct cli_args *args)
+{
+	struct pinned_at pin;
+	int fd, err = find_pin(&pin, name, args);
+
+	if (err)
+		return err;
+	fd = open_pin(pin.path, shape);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
 int lab_pin_map(int map_fd, const char *name, const struct lab_map_shape *shape,
 		const struct cli_args *args)
 {
 	struct pinned_at pin;
-	int old, err = find_pin(&pin, name, args);
+	int err = find_pin(&pin, name, args) ?: lab_check_pin(name, shape, args);
 
 	if (err)
 		return err;
-	old = open_pin(pin.path, shape);
-	if (old < 0 && old != -ENOENT)
-		return old;
-	if (old >= 0)
-		close(old);
 	if (mkdir(pin.dir, 0700) && errno != EEXIST)
 		return pr_err(-errno, "cannot make the directory %s", pin.dir);
 	unlink(pin.fresh); /* left by a loader that was killed right here */

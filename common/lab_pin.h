@@ -6,6 +6,9 @@
 #include "cli.h"
 #include "lab_map.h"
 
+/* Before anything is attached: can it be pinned, and has what is pinned there this shape? */
+int lab_check_pin(const char *name, const struct lab_map_shape *shape, const struct cli_args *args);
+
 /*
  * Pins the map as …/NAME and says so; what was pinned there has to be of this shape, and goes. With
  * --for the pin ends with the program.

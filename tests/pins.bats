@@ -252,6 +252,17 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 	[ -z "$(attached lo)" ]
 }
 
+@test "where basic06 cannot pin, it says so before anything is attached" {
+	local calls=$LAB_TREE/basic06-calls/calls_user
+	refused 1 'cannot reach the pins of lo' 'mount -t bpf bpf /sys/fs/bpf' \
+		-- unshare --mount sh -c 'umount /sys/fs/bpf; exec "$@"' sh "$calls" --dev lo
+	mkdir /sys/fs/bpf/lo
+	bpftool map create /sys/fs/bpf/lo/targets type array key 4 value 4 entries 1 name targets
+	refused 1 'targets' 'rm /sys/fs/bpf/lo/targets' -- "$calls" --dev lo
+	[ -z "$(attached lo)" ]
+	rm -r /sys/fs/bpf/lo
+}
+
 @test "a directory at the pin's place: the loader attaches nothing" {
 	mkdir -p "$pin"
 	refused 1 "$pin" -- "$loader" --dev lo
