@@ -194,6 +194,61 @@ nothing_is_left() {
 	grep -q seen <<<"$output"
 }
 
+@test "what is loaded inside still drops when whoever loaded it has left" {
+	"$t" setup --name left >/dev/null
+	"$t" exec -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" -q --dev veth0 xdp_drop_func
+	run ping -q -c 2 -i 0.05 -W 1 fc00:dead:cafe:1::2
+	grep -q ' 0 received, 100% packet loss' <<<"$output"
+	run "$t" status
+	grep -q '^  inside .* XDP program id [0-9]*, xdp_drop_func (xdp)$' <<<"$output"
+	"$t" exec -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" -q --dev veth0 -U
+	ping -q -c 1 -W 1 fc00:dead:cafe:1::2
+}
+
+# Says on which address it listens, at a port of the kernel's choice, and what came.
+# shellcheck disable=SC2016 # perl expands it
+receiver='use IO::Socket::IP; $| = 1;
+	$all = IO::Socket::IP->new(LocalHost => $ARGV[0], Listen => 1) or die $@;
+	print $all->sockport, "\n"; alarm 10; $one = $all->accept;
+	$sum += length $_ while sysread $one, $_, 65536; print "$sum\n"'
+
+@test "TCP gets through as ping does, with a program at both ends and without" {
+	any_kernel 'what testenv.sh switches off'
+	local at load=$LAB_TREE/basic02-prog-by-name/xdp_loader port
+	"$t" setup --name left >/dev/null
+	for at in nowhere native skb; do
+		if [ $at != nowhere ]; then
+			"$load" -q --dev left --$at-mode
+			"$t" exec -- "$load" -q --dev veth0 --$at-mode
+		fi
+		rm -f "$BATS_TEST_TMPDIR/came"
+		"$t" exec -- perl -e "$receiver" fc00:dead:cafe:1::2 >"$BATS_TEST_TMPDIR/came" 3>&- &
+		poll test -s "$BATS_TEST_TMPDIR/came"
+		read -r port <"$BATS_TEST_TMPDIR/came"
+		timeout 10 bash -c "head -c 1000000 /dev/zero >/dev/tcp/fc00:dead:cafe:1::2/$port"
+		wait $!
+		[ "$(tail -n 1 "$BATS_TEST_TMPDIR/came")" = 1000000 ]
+		[ $at = nowhere ] || "$load" -q --dev left -U
+		[ $at = nowhere ] || "$t" exec -- "$load" -q --dev veth0 -U
+	done
+}
+
+@test "where nothing answers, setup says what the kernel knows, and leaves it to be looked at" {
+	any_kernel 'what the script does'
+	sysctl -qw net.ipv6.icmp.echo_ignore_all=1
+	run "$t" setup --name left
+	sysctl -qw net.ipv6.icmp.echo_ignore_all=0
+	[ "$status" -eq 1 ]
+	local line
+	for line in 'ip link show dev left' 'ip -n left address show dev veth0' \
+		'ip -n left neighbour show dev veth0' 'ip -6 route show dev left' \
+		"testenv.sh: 'left' is made, but fc00:dead:cafe:1::1 does not answer; above is what the kernel knows."; do
+		grep -qxF -- "$line" <<<"$output"
+	done
+	[[ ${lines[-1]} == "  Then try again: $t ping --name left. Or remove it: $t teardown --name left" ]]
+	"$t" ping --name left -- -q -c 1
+}
+
 @test "the alias works from the next line on, in each shell, whatever is in the path" {
 	any_kernel 'the command line'
 	local shell path odd="$BATS_TEST_TMPDIR/a  path's \$(x) * é"
