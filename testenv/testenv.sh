@@ -147,6 +147,7 @@ setup() {
 	make_env "$seen"
 	exec 9>&- # unlock
 	first_ping
+	trap '' HUP INT TERM # it is done: this must not end as if it were not
 	making=''
 	echo "Setup environment '$env' with peer ip ${peers/ / and }."
 }

@@ -607,6 +607,18 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	done
 }
 
+@test "a signal when setup is done comes too late: its status says that it stands" {
+	any_kernel 'what the script does'
+	local signal
+	for signal in INT TERM HUP; do
+		# shellcheck disable=SC2016 # the script expands it
+		SIGNAL=$signal bash -c 'echo() { case $1 in Setup*) kill -s $SIGNAL $$ ;; esac; builtin echo "$@"; }
+			. "$0" setup --name left' "$t" >"$BATS_TEST_TMPDIR/said"
+		tail -n 1 "$BATS_TEST_TMPDIR/said" | grep -q "^Setup environment 'left' with peer ip "
+		"$t" teardown --name left
+	done
+}
+
 @test "interrupted at any moment, setup cleans up" {
 	any_kernel 'what the script does'
 	for signal in INT TERM HUP; do
