@@ -190,7 +190,7 @@ static const char *describe_holder(const struct lab_prog *prog)
 
 void lab_print_heading(void)
 {
-	pr_result("%-6s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
+	pr_result("%-8s  %-24s %-8s %4s  %s", "ID", "NAME", "MODE", "PRIO", "HELD BY");
 }
 
 void lab_print_prog(const struct lab_prog *prog)
@@ -199,7 +199,7 @@ void lab_print_prog(const struct lab_prog *prog)
 
 	if (prog->holder == LAB_HELD_BY_DISPATCHER)
 		prio = pr_text("%u", prog->prio);
-	pr_result("%-6u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
+	pr_result("%-8u  %-24s %-8s %4s  %s", prog->id, prog->name, lab_mode_name(prog->mode), prio,
 		  describe_holder(prog));
 }
 

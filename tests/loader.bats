@@ -335,6 +335,7 @@ free() { # DEV: nothing is attached there
 		[ "${#lines[@]}" -eq 2 ]
 		[ "$(xargs <<<"${lines[0]}")" = 'ID NAME MODE PRIO HELD BY' ]
 		[ "$(xargs <<<"${lines[1]}")" = "$(attached left) xdp_drop_func ${mode#*:} - netlink" ]
+		[ "${lines[0]:10:5}${lines[1]:10:14}" = 'NAME xdp_drop_func ' ] # in columns
 		list=$output
 		works -- "$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev left --list
 		[ "$output" = "$list" ]
