@@ -65,12 +65,23 @@ breaks('no commented-out code', 'common/pr.c', "/* TO" . "DO: more */\n");
 breaks('BPF programs include', 'basic01-xdp-pass/xdp_pass_kern.c', "#include <stdio.h>\n");
 breaks('linux/bpf.h comes before', 'basic01-xdp-pass/new_kern.c',
 	"$spdx#include <bpf/bpf_helpers.h>\n#include <linux/bpf.h>\n");
+my $way = 'what a file includes lies before it';
+breaks($way, 'headers/lab/new.h', "$spdx#include \"../../common/pr.h\"\n");
+breaks($way, 'common/new.c', "$spdx#include \"../packet01-parsing/x.h\"\n");
+breaks($way, 'common/new.c', "$spdx#include \"check.h\"\n");
+breaks($way, 'basic02-prog-by-name/new_user.c', "$spdx#include \"tap.h\"\n");
+breaks($way, 'check/new.c', "$spdx#include \"../basic03-map-counter/common_kern_user.h\"\n");
+breaks($way, 'check/new.c', "$spdx#include \"../tests/tap.h\"\n");
 breaks('lessons include no other lesson', 'basic02-prog-by-name/xdp_loader_user.c',
 	"#include \"../basic01-xdp-pass/x.h\"\n");
 breaks('common/ and headers/ know no lesson', 'common/pr.c', "int basic01-x;\n");
 breaks('names of libraries mean the library', 'common/pr.c', "int bpf_own(void)\n{\n\treturn 0;\n}\n");
 breaks('a lesson spells out the calls', 'basic03-map-counter/xdp_load_and_stats_user.c',
 	"int x(void)\n{\n\treturn xdp_program__attach(0, 0, 0, 0);\n}\n");
+breaks('a lesson spells out the calls', 'basic02-prog-by-name/new.h',
+	"$spdx" . "static int (*const pin)(int, const char *) = bpf_obj_pin;\n");
+breaks('tests/graduation.txt knows each', 'basic02-prog-by-name/xdp_loader_user.c',
+	"int x(void)\n{\n\treturn bpf_link__fd(0);\n}\n");
 breaks('no script evaluates files', 'testenv/new.sh', "#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0-only\neval \"\$(cat state)\"\n");
 
 # Two that look at all files at once, which takes seconds: in a copy that has nothing else.
