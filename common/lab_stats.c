@@ -179,10 +179,12 @@ int lab_say_what_stays(const struct cli_args *args, const char *loader)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 	int count = lab_programs(args->ifindex, progs);
+	bool ends = args->for_seconds;
 
 	for (int i = 0; i < count; i++)
-		pr_info("%s stays on %s; to remove it: %s --dev %s --unload %u",
-			lab_describe(&progs[i]), args->dev, loader, args->dev, progs[i].id);
+		pr_info("%s stays on %s%s: %s --dev %s --unload %u", lab_describe(&progs[i]),
+			args->dev, ends ? " until its time is up; sooner" : "; to remove it",
+			loader, args->dev, progs[i].id);
 	if (!count)
 		pr_info("No program is left on %s.", args->dev);
 	return lab_check_output();

@@ -166,6 +166,16 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	grep -q xdp_pass_func <<<"$output"
 }
 
+@test "with --for the last line says that the program stays until then, or that none is left" {
+	run "$counter" --dev lo --skb-mode --for 60 -i 0.1 -n 1
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} =~ ^'xdp_stats1 (id '[0-9]+', skb) stays on lo until its time is up; sooner: ' ]]
+	eval "${lines[-1]#*sooner: }"
+	run "$counter" --dev lo --skb-mode --for 1 -i 0.5 -n 4
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = 'No program is left on lo.' ]
+}
+
 rename_left() { # older kernels do so only while it is down
 	ip link set left down
 	ip link set left name other
