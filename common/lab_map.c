@@ -81,14 +81,19 @@ int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want
 			      info.id);
 }
 
+static int no_such_map(const char *name)
+{
+	return pr_err_because(-ENOENT, "its programs have no such map.",
+			      "choose one that has: --filename FILE", "there is no map %s in %s",
+			      name, pr_names.file);
+}
+
 int lab_find_map(struct xdp_program *prog, const char *name, const struct lab_map_shape *want)
 {
 	int fd = bpf_object__find_map_fd_by_name(xdp_program__bpf_obj(prog), name);
 
 	if (fd < 0)
-		return pr_err_because(fd, "the program that was loaded has no such map.",
-				      "choose one that has: --progname NAME, --filename FILE",
-				      "there is no map %s in %s", name, pr_names.file);
+		return no_such_map(name);
 	return lab_check_map(fd, name, want) ?: fd;
 }
 
@@ -202,7 +207,9 @@ int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
 	/* Of two loaders, the second waits until the first has pinned its map, and ended. */
 	(void)flock(open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX);
 	map = bpf_object__find_map_by_name(xdp_program__bpf_obj(prog), name);
-	fd = map ? bpf_obj_get(path) : -1;
+	if (!map)
+		return no_such_map(name);
+	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return 0; /* nothing to share */
 	if (is_like(map, fd) && lab_map_in_use(fd, args->ifindex))

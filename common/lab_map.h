@@ -31,6 +31,7 @@ int lab_check_map(int map_fd, const char *what, const struct lab_map_shape *want
 /*
  * Programs that share a device count in one map: if the map that is pinned at path is in use there,
  * and has the shape of prog's own, prog gets it in the place of its own. Before it is loaded.
+ * An error where there is no map of that name in prog's file.
  */
 int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
 		  const struct cli_args *args);

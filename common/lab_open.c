@@ -204,7 +204,7 @@ static int check_maps(struct bpf_object *obj)
 		return 0;
 	return pr_err_because(
 		-ENOMEM,
-		pr_text("its map %s would take %llu MB, more than a sixteenth of the memory.",
+		pr_text("its map '%s' would take %llu MB, more than a sixteenth of the memory.",
 			bpf_map__name(map), memory_of(map) >> 20),
 		"ask for fewer of its max_entries, and compile again.", "cannot use %s",
 		pr_names.file);

@@ -453,7 +453,7 @@ free() { # DEV: nothing is attached there
 }
 
 @test "a map that needs more memory than there is: refused before the kernel begins with it" {
-	refused 1 'its map everything would take' 'MB, more than a sixteenth of the memory' -- \
+	refused 1 "its map 'everything' would take" 'MB, more than a sixteenth of the memory' -- \
 		./xdp_loader --dev left --filename "$BATS_FILE_TMPDIR/huge_map.o"
 	[ -z "$(attached left)" ]
 }

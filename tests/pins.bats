@@ -94,11 +94,12 @@ teardown() {
 	[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
 }
 
-@test "an object without our map is taken off again" {
+@test "an object without our map is taken off again, or not attached at all" {
 	for program in "$counter" "$loader"; do
 		run "$program" --dev lo -S --filename "$LAB_TREE/basic01-xdp-pass/xdp_pass_kern.o" xdp_prog_simple
 		[ "$status" -eq 1 ]
 		grep -q 'no map xdp_stats_map' <<<"$output"
+		[ "$program" = "$counter" ] || run ! grep -q '^Success' <<<"$output"
 		[ -z "$(attached lo)" ]
 		[ ! -e "$pin" ]
 	done
