@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 40
+# takes: 50
 # time limit: 200
 #
 # configure and make: what they build, rebuild, say, and say where something is missing.
@@ -97,6 +97,27 @@ copy() { # what is built, up to date, for what is to be changed
 	grep -q 'liblab.o' <<<"$output"
 	grep -q 'basic03-map-counter/xdp_load_and_stats' <<<"$output"
 	run ! grep -q '_kern.o' <<<"$output"
+}
+
+@test "two makes at once, in two lessons, do not take each other's half-written code" {
+	cat >"$BATS_TEST_TMPDIR/slow-cc" <<-'END'
+		#!/bin/sh
+		for arg; do
+			case $last$arg in -o*liblab*) : >"$arg" && sleep 0.8 ;; esac
+			last=$arg
+		done
+		exec gcc "$@"
+	END
+	chmod +x "$BATS_TEST_TMPDIR/slow-cc"
+	copy
+	make -s distclean
+	./configure -q CC="$BATS_TEST_TMPDIR/slow-cc"
+	make -s -C basic01-xdp-pass &
+	sleep 0.4
+	make -s -C basic03-map-counter
+	wait $!
+	[ -x basic01-xdp-pass/xdp_pass_user ]
+	[ -z "$(find common -name 'liblab.o?*')" ]
 }
 
 @test "NAME.ll and NAME.s follow the headers, too" {
