@@ -40,16 +40,19 @@ int lab_check_root(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[2] = {};
+	bool admin, net;
 
-	if (!syscall(SYS_capget, &head, caps) && caps[0].effective & (1 << CAP_SYS_ADMIN) &&
-	    caps[0].effective & (1 << CAP_NET_ADMIN))
+	(void)syscall(SYS_capget, &head, caps);
+	admin = caps[0].effective & (1 << CAP_SYS_ADMIN);
+	net = caps[0].effective & (1 << CAP_NET_ADMIN);
+	if (admin && net)
 		return 0;
 	if (geteuid())
 		return pr_err_because(-EPERM, "only root may put programs into the kernel.",
 				      pr_text("sudo %s …", pr_names.self), "you are not root");
 	return pr_err_because(-EPERM,
-			      "this root has no power over the kernel: the capabilities\n"
-			      "CAP_SYS_ADMIN and CAP_NET_ADMIN are missing.",
+			      pr_text("of the capabilities that it takes, this root lacks%s%s.",
+				      admin ? "" : " CAP_SYS_ADMIN", net ? "" : " CAP_NET_ADMIN"),
 			      "in a container: start it with --privileged.",
 			      "root, but not enough");
 }

@@ -506,9 +506,10 @@ free() { # DEV: nothing is attached there
 }
 
 @test "root without the capabilities, as in a container: what to do" {
-	for caps in -all -sys_admin -net_admin; do
-		refused 1 'CAP_SYS_ADMIN and CAP_NET_ADMIN' '--privileged' \
-			-- setpriv --bounding-set $caps --inh-caps $caps ./xdp_loader --dev left
+	local -A lacks=([all]='CAP_SYS_ADMIN CAP_NET_ADMIN' [sys_admin]=CAP_SYS_ADMIN [net_admin]=CAP_NET_ADMIN)
+	for caps in all sys_admin net_admin; do
+		refused 1 "this root lacks ${lacks[$caps]}." '--privileged' \
+			-- setpriv --bounding-set -$caps --inh-caps -$caps ./xdp_loader --dev left
 	done
 	free left
 }
