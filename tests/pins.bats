@@ -61,18 +61,29 @@ teardown() {
 }
 
 @test "a map of another shape at the pin's place is refused by both, and stays" {
-	mkdir /sys/fs/bpf/lo
-	bpftool map create "$pin" type array key 4 value 8 entries 5 name xdp_stats_map
-	before=$(bpftool -j map show pinned "$pin" | member id)
-	for program in "$loader" "$stats"; do
-		run "$program" --dev lo
-		[ "$status" -eq 1 ]
-		grep -q 'it is: *array, keys of 4 bytes, values of 8 bytes, 5 entries' <<<"$output"
-		grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
-	done
-	"$loader" --dev lo --unload-all
-	[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
-	[ -z "$(attached lo)" ]
+	local type value entries program
+	while read -r type value entries; do # an array's keys have 4 bytes
+		mkdir /sys/fs/bpf/lo
+		bpftool map create "$pin" type "$type" key 4 value "$value" entries "$entries" name xdp_stats_map
+		before=$(bpftool -j map show pinned "$pin" | member id)
+		for program in "$loader" "$stats"; do
+			run "$program" --dev lo
+			[ "$status" -eq 1 ]
+			grep -q "it is: *$type, keys of 4 bytes, values of $value bytes, $entries entries" <<<"$output"
+			grep -q 'wanted: *percpu_array, keys of 4 bytes, values of 16 bytes, 5 entries' <<<"$output"
+		done
+		"$loader" --dev lo --unload-all
+		[ "$(bpftool -j map show pinned "$pin" | member id)" = "$before" ]
+		[ -z "$(attached lo)" ]
+		rm -r /sys/fs/bpf/lo
+	done <<-END
+		array 8 5
+		array 16 5
+		percpu_hash 16 5
+		percpu_array 8 5
+		percpu_array 16 4
+		percpu_array 16 6
+	END
 }
 
 @test "a map with the right shape from an earlier loader is replaced" {
@@ -240,6 +251,25 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 		interrupted_as_it_closes no "$LAB_TREE/$program" --dev lo -S
 		interrupted_as_it_closes yes "$LAB_TREE/$program" --dev lo --unload-all
 	done
+}
+
+@test "a pipe that nobody reads ends a reader without a word, and no loader in the middle" {
+	local words
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	exec 7<>"$BATS_TEST_TMPDIR/pipe" 8>"$BATS_TEST_TMPDIR/pipe" 7>&- # nobody has it open to read
+	for words in -S --list "-n 2 -i 0.01" --unload-all; do
+		program=$loader status=0
+		[[ $words != -n* ]] || program=$stats
+		# shellcheck disable=SC2086 # words
+		"$program" --dev lo $words 2>"$BATS_TEST_TMPDIR/err" >&8 || status=$?
+		[ ! -s "$BATS_TEST_TMPDIR/err" ]
+		case $words in
+		-n*) [ "$status" -eq $((128 + $(kill -l PIPE))) ] ;;
+		--unload-all) [ "$status$(attached lo)" = 0 ] && [ ! -e "$pin" ] ;;
+		*) [ "$status" -eq 0 ] && [ -n "$(attached lo)" ] && [ -e "$pin" ] ;;
+		esac
+	done
+	exec 8>&-
 }
 
 @test "a program at the pin's place is told from a map, refused by both, and stays" {
