@@ -256,7 +256,8 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 @test "a pipe that nobody reads ends a reader without a word, and no loader in the middle" {
 	local words
 	mkfifo "$BATS_TEST_TMPDIR/pipe"
-	exec 7<>"$BATS_TEST_TMPDIR/pipe" 8>"$BATS_TEST_TMPDIR/pipe" 7>&- # nobody has it open to read
+	exec 7<>"$BATS_TEST_TMPDIR/pipe"
+	exec 8>"$BATS_TEST_TMPDIR/pipe" 7>&- # nobody has it open to read
 	for words in -S --list "-n 2 -i 0.01" --unload-all; do
 		program=$loader status=0
 		[[ $words != -n* ]] || program=$stats
