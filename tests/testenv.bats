@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 20
+# takes: 30
 # time limit: 240
 #
 # testenv.sh: what it makes, what it says, and that it leaves nothing behind, however it ends.
