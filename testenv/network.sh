@@ -182,19 +182,28 @@ find_running() { # the processes inside, in $running
 	done 2>/dev/null
 }
 
-remove() { # take $env away, whatever there is of it
-	local todo=() running=() what
-	read_state || :
+find_todo() { # what ip is to delete, in $todo
+	todo=()
 	look
+	[ "$device" != ours ] || todo+=("link delete dev $env")
+	[ "$netns" != ours ] || todo+=("netns delete $env")
+}
+
+remove() { # take $env away, whatever there is of it
+	local todo running=() what said
+	read_state || :
+	find_todo
 	for what in "$device device" "$netns network namespace"; do
 		[[ $what != theirs* ]] || echo "Left alone, as testenv.sh did not make it: ${what#* } $env"
 	done
-	[ "$device" != ours ] || todo+=("link delete dev $env")
-	if [ "$netns" = ours ]; then
-		find_running
-		todo+=("netns delete $env")
-	fi
-	[ ${#todo[@]} -eq 0 ] || batch '' "${todo[@]}"
+	[ "$netns" != ours ] || find_running
+	# A device whose other end is being taken away goes by itself, perhaps at this moment.
+	while [ ${#todo[@]} -gt 0 ] && ! said=$(batch '' "${todo[@]}" 2>&1); do
+		what=${todo[*]}
+		find_todo
+		[ "${todo[*]}" != "$what" ] || { printf '%s\n' "$said" >&2 && exit 1; }
+	done
+	[ -z "${said-}" ] || printf '%s\n' "$said" >&2 # what -v shows
 	[ ${#running[@]} -eq 0 ] || printf 'Still running, now without a network: %s\n' "${running[@]}"
 	remove_pins
 	rm -f "$run/env/$env"

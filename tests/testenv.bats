@@ -200,7 +200,7 @@ nothing_is_left() {
 	run ping -q -c 2 -i 0.05 -W 1 fc00:dead:cafe:1::2
 	grep -q ' 0 received, 100% packet loss' <<<"$output"
 	run "$t" status
-	grep -q '^  inside .* XDP program id [0-9]*, xdp_drop_func (xdp)$' <<<"$output"
+	grep -q '^  inside .* XDP program id [0-9]*, xdp_\(drop_func\|dispatcher\) (xdp)$' <<<"$output"
 	"$t" exec -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" -q --dev veth0 -U
 	ping -q -c 1 -W 1 fc00:dead:cafe:1::2
 }
@@ -561,6 +561,26 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 		[ "$step" -gt 8 ]
 		STEP='' "$t" teardown --name left
 	done
+}
+
+@test "a device that goes by itself while teardown is at it is no failure; one that stays is" {
+	any_kernel 'what the script does'
+	"$t" setup --name left >/dev/null
+	in_place_of ip <<-'END'
+		[ "$*" = '-batch -' ] || exec "$tool" "$@"
+		[ -z "$GOES" ] || "$tool" link del left 2>/dev/null
+		[ -z "$STAYS" ] || set -- -n nowhere "$@"
+		exec "$tool" "$@"
+	END
+	GOES='' STAYS=1 run "$t" teardown
+	[ "$status" -eq 1 ]
+	[ "${lines[1]}" = 'testenv.sh: this did not work: ip link delete dev left' ]
+	[ "${lines[2]}" = '  ip says: Cannot open network namespace "nowhere": No such file or directory' ]
+	[ "${#lines[@]}" -eq 3 ]
+	GOES=1 STAYS='' run "$t" teardown
+	[ "$status" -eq 0 ]
+	[ "$output" = "Tearing down environment 'left'" ]
+	nothing_is_left
 }
 
 @test "a signal after each command that ip has from setup: nothing is left; killed, teardown takes it" {
