@@ -28,7 +28,7 @@ static void check_stubborn(void)
 {
 	struct run *odd = start("./odd", "hang");
 
-	pause_ms(50);
+	next_line(odd, 5000); /* it ignores it from now on */
 	stop(odd, SIGINT);
 }
 
