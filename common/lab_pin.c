@@ -57,24 +57,32 @@ int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 	return fd;
 }
 
-int lab_check_pin(const char *name, const struct lab_map_shape *shape, const struct cli_args *args)
+/* Where a map of ours is to be pinned, and an error if it may not be. */
+static int find_place(struct pinned_at *pin, const char *name, const struct lab_map_shape *shape,
+		      const struct cli_args *args)
 {
-	struct pinned_at pin;
-	int fd, err = find_pin(&pin, name, args);
+	int fd, err = find_pin(pin, name, args);
 
 	if (err)
 		return err;
-	fd = open_pin(pin.path, shape);
+	fd = open_pin(pin->path, shape);
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
+int lab_check_pin(const char *name, const struct lab_map_shape *shape, const struct cli_args *args)
+{
+	struct pinned_at pin;
+
+	return find_place(&pin, name, shape, args);
 }
 
 int lab_pin_map(int map_fd, const char *name, const struct lab_map_shape *shape,
 		const struct cli_args *args)
 {
 	struct pinned_at pin;
-	int err = find_pin(&pin, name, args) ?: lab_check_pin(name, shape, args);
+	int err = find_place(&pin, name, shape, args);
 
 	if (err)
 		return err;
