@@ -87,6 +87,10 @@ static const struct text texts[] = {
 	  "the kernel does not make the map {map}: what it declares does not go with its type.",
 	  "look at its declaration: a ring buffer has max_entries, its size, and neither key nor\n"
 	  "value; an array has keys of 4 bytes; all others have both." },
+	{ 0, LIBRARY, "': failed to initialize slot [",
+	  "{file} has an array of programs, for tail calls, and this loader loads\n"
+	  "{prog} alone, without those that belong into the array.",
+	  "use a loader that loads them all, as calls_user of basic06 does." },
 	{ 0, LIBRARY, "BTF is required, but is missing or corrupted",
 	  "{file} carries no usable type information (BTF), and its maps need it.",
 	  "compile it with clang -g." },
@@ -159,6 +163,10 @@ static const struct text texts[] = {
 	{ -EPERM, LIBRARY, NULL,
 	  "the kernel does not allow it: {error}.",
 	  "run it as root: sudo {self} …; in a container that needs --privileged." },
+	{ -EACCES, LIBRARY, NULL,
+	  "the kernel does not allow it: {error}.\n"
+	  "Where it looks for a pin, there may be a directory.",
+	  "ls -ld shows what is there; if nobody needs it: rmdir" },
 	{ -ENODEV, LIBRARY, NULL,
 	  "{dev} is gone, or its driver is.",
 	  "ip link shows the devices that there are." },

@@ -452,6 +452,12 @@ free() { # DEV: nothing is attached there
 	free left
 }
 
+@test "a program whose file has slots for others, which are not loaded with it: why" {
+	refused 1 'cannot attach by_size to left' 'array of programs' 'loads them all' \
+		-- ./xdp_loader --dev left --filename "$LAB_TREE/basic06-calls/calls_kern.o" by_size
+	free left
+}
+
 @test "a map that needs more memory than there is: refused before the kernel begins with it" {
 	refused 1 "its map 'everything' would take" 'MB, more than a sixteenth of the memory' -- \
 		./xdp_loader --dev left --filename "$BATS_FILE_TMPDIR/huge_map.o"

@@ -297,7 +297,7 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 
 @test "a directory at the pin's place: the loader attaches nothing" {
 	mkdir -p "$pin"
-	refused 1 "$pin" -- "$loader" --dev lo
+	refused 1 "$pin" 'there may be a directory' 'rmdir' -- "$loader" --dev lo
 	[ -z "$(attached lo)" ]
 	rmdir "$pin"
 }
