@@ -110,10 +110,14 @@ static void check_slots(const char *dev, int ifindex, const char *mode)
 	wanted = text("slots: native %s, skb %s, offload %s", slot(now.drv_prog_id),
 		      slot(now.skb_prog_id), slot(now.hw_prog_id));
 	expected("%s", wanted);
+	if (line && !same_words(line, wanted))
+		not_yet("%s", line);
+	quote(loader->said, *loader->err ? loader->err : loader->out);
 	if (!line)
 		not_yet("no line of its output begins with slots:");
-	if (!same_words(line, wanted))
-		not_yet("%s", line);
+	expected("exit status 0, as it has attached the program");
+	if (loader->status)
+		not_yet("exit status %d", loader->status);
 	run(LOADER, "--dev", dev, "--unload-all");
 }
 

@@ -273,15 +273,19 @@ static void run_mixture(const struct program *program, unsigned int count,
 	for (unsigned int n = 0; n < count; n++) {
 		bool ipv6 = n < 2 ? !n : rnd(0, 1);
 		struct frame frame = frame_of_family(ipv6);
-		__u32 want = ipv6 ? XDP_PASS : XDP_DROP, verdict = verdict_on(program, &frame);
+		__u32 want = ipv6 ? XDP_PASS : XDP_DROP, verdict;
 
+		if (n == 1)
+			frame.len = 14; /* a header, whole, and nothing behind it */
+		verdict = verdict_on(program, &frame);
 		tally[want].packets++;
 		tally[want].bytes += frame.len;
 		if (verdict != want)
-			not_yet("a frame of %s got %s",
+			not_yet("a frame of %s%s got %s",
 				ipv6 ? "IPv6" :
 				       text("ethertype 0x%02x%02x", frame.bytes[12],
 					    frame.bytes[13]),
+				n == 1 ? ", nothing but its header," : "",
 				verdict_name(verdict));
 	}
 }

@@ -59,6 +59,22 @@ static void check_length(unsigned int len, unsigned int limit)
 		map ? text("%llu", map_number(map, 0, "max_len")) : "missing");
 }
 
+/* Dropped, and not just gone. */
+static void check_verdict(unsigned int limit)
+{
+	struct program *program = open_program("hello_kern.o", "hello");
+	struct frame frame = frame_of(ETHERTYPE_NOBODYS, rnd(limit + 1, 1514));
+	__u32 verdict;
+
+	set_global(program, "max_len", limit);
+	load_program(program);
+	sent("a frame of %u bytes, by BPF_PROG_TEST_RUN; max_len is %u", frame.len, limit);
+	expected("%s", verdict_name(XDP_DROP));
+	verdict = verdict_on(program, &frame);
+	if (verdict != XDP_DROP)
+		not_yet("%s", verdict_name(verdict));
+}
+
 static void check_knob(void)
 {
 	unsigned int limit = rnd(100, 1400);
@@ -68,6 +84,9 @@ static void check_knob(void)
 	expected("a global variable max_len in .rodata");
 	if (!map_has_member(rodata, "max_len"))
 		not_yet("there is none of that name; in .rodata is what is const");
+	expected("max_len is 0, as long as nobody turns it");
+	if (map_number(rodata, 0, "max_len"))
+		not_yet("it is %llu", map_number(rodata, 0, "max_len"));
 
 	lay_wire();
 	sent("a frame of 1514 bytes, after %s --dev %s", HELLO, wire.dev);
@@ -83,6 +102,7 @@ static void check_knob(void)
 		     limit);
 		check_length(len, limit);
 	}
+	check_verdict(limit);
 }
 
 /* ---- 2: a counter ---- */

@@ -10,17 +10,23 @@
 #include <unistd.h>
 
 /* What comes of a frame of this ethertype? */
-static void check_type(const struct program *program, __u16 type, __u32 want)
+static void check_frame(const struct program *program, __u16 type, unsigned int len, __u32 want)
 {
-	struct frame frame = frame_of(type, rnd(64, 1514));
+	struct frame frame = frame_of(type, 1514);
 	__u32 verdict;
 
+	frame.len = len;
 	sent("a frame of %u bytes with the ethertype 0x%04x, by BPF_PROG_TEST_RUN", frame.len,
 	     type);
 	expected("%s", verdict_name(want));
 	verdict = verdict_on(program, &frame);
 	if (verdict != want)
 		not_yet("%s", verdict_name(verdict));
+}
+
+static void check_type(const struct program *program, __u16 type, __u32 want)
+{
+	check_frame(program, type, rnd(64, 1514), want);
 }
 
 /* ---- 1: a function ---- */
@@ -105,6 +111,9 @@ static void check_function(void)
 	check_type(program, ETH_P_IPV6, XDP_PASS);
 	check_type(program, ETHERTYPE_NOBODYS, XDP_DROP);
 	check_type(program, 0x0008, XDP_DROP);
+	/* Nothing but a header: it is whole, and says what it says. */
+	check_frame(program, ETH_P_IP, 14, XDP_PASS);
+	check_frame(program, ETH_P_IPV6, 14, XDP_PASS);
 
 	sent("nothing: dispatch was loaded, and the kernel asked about it");
 	expected("2 functions in the kernel, or more");
