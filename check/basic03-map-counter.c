@@ -285,8 +285,7 @@ static void run_mixture(const struct program *program, unsigned int count,
 				ipv6 ? "IPv6" :
 				       text("ethertype 0x%02x%02x", frame.bytes[12],
 					    frame.bytes[13]),
-				n == 1 ? ", nothing but its header," : "",
-				verdict_name(verdict));
+				n == 1 ? ", nothing but its header," : "", verdict_name(verdict));
 	}
 }
 
