@@ -32,8 +32,10 @@ static const struct recorded recorded[] = {
 	{ -EINVAL, KERNEL("MTU too large to enable XDP"), "MTU too large", "ip link set dev7 mtu 1500" },
 	{ -EINVAL, KERNEL("can't set XDP while LRO is on, disable LRO first"),
 	  "LRO", "ethtool -K dev7 lro off" },
+	{ -EINVAL, KERNEL("mlx5_core: can't set XDP while HW-GRO/LRO is on, disable them first"),
+	  "LRO", "lro off rx-gro-hw off" },
 	{ -EOPNOTSUPP, KERNEL("Can't set XDP while host is implementing GRO_HW/CSUM, "
-	  "disable GRO_HW/CSUM first"), "merged", "ethtool -K dev7 rx-gro-hw off" },
+	  "disable GRO_HW/CSUM first"), "merged", "guest_tso4=off" }, /* no ethtool can do it */
 	{ -ENOMEM, KERNEL("Too few free TX rings available"), "transmit queue", "ethtool -L dev7" },
 	{ -EEXIST, KERNEL("Native and generic XDP can't be active at the same time"),
 	  "other mode", "--unload-all" },
@@ -53,6 +55,9 @@ static const struct recorded recorded[] = {
 	  "array of programs", "loads them all" },
 	{ -EACCES, "", "there may be a directory", "rmdir" },
 	{ -ESRCH, "libbpf: failed to find valid kernel BTF\n", "type information", "DEBUG_INFO_BTF" },
+	{ -EINVAL, LOG("8: (85) call bpf_tail_call#12\n"
+	  "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls\n"),
+	  "non-JITed", "net.core.bpf_jit_enable=1" },
 	{ -EINVAL, LOG("Extension program changes packet data, while original does not\n"),
 	  "needs the device for itself", "libxdp 1.5.5" },
 	/* What stands in a person's own names and lines explains nothing. */
