@@ -34,7 +34,7 @@ choose() {
 		return
 	fi
 	next=$({ [ -z "$lesson" ] && lessons_from_here || echo "$lesson"; } | next_exercise) || {
-		[ -z "$lesson" ] || exercise_of "$lesson" '' >/dev/null
+		[ -z "$lesson" ] || [ -n "$(exercises "$lesson")" ] || say_no_exercises "$lesson"
 		die 2 'nothing of it is left to do: name the exercise that you mean' "  $self list"
 	}
 	lesson=${next% *} exercise=${next#* }
@@ -66,7 +66,6 @@ seen_hints() {
 }
 
 remember_hint() { # N
-	need_state || return 0
 	{
 		[ ! -f "$state/hints" ] || grep -v "^$lesson/$exercise " "$state/hints" || :
 		echo "$lesson/$exercise $1"
@@ -97,7 +96,7 @@ cmd_hint() {
 				"$(short "$lesson") $exercise"
 		fi
 	fi
-	remember_hint "$n"
+	! need_state || keeping remember_hint "$n"
 }
 
 # ---- The files of a lesson that a person may have written: all but the page, worked answers and
@@ -168,7 +167,8 @@ same_file() { # FILE FILE
 	if [ -L "$1" ] || [ -L "$2" ]; then
 		[ "$(readlink "$1")" = "$(readlink "$2")" ]
 	else
-		cmp -s "$1" "$2" && { [ -x "$1" ] && [ -x "$2" ] || [ ! -x "$1" ] && [ ! -x "$2" ]; }
+		[ -f "$1" ] && [ -f "$2" ] && cmp -s "$1" "$2" &&
+			{ [ -x "$1" ] && [ -x "$2" ] || [ ! -x "$1" ] && [ ! -x "$2" ]; }
 	fi
 }
 
@@ -212,23 +212,29 @@ take_away() { # PATH
 
 # Puts a file of the workshop into the lesson: whole, and new, so that make sees it.
 put() { # PATH
-	local file=$work/tree/$1 to=$here/$lesson/$1
+	local file=$work/tree/$1 to=$here/$lesson/$1 dir=$1
 	[ -L "$file" ] || touch "$file" || return
+	while [[ $dir == */* ]]; do
+		dir=${dir%/*}
+		[ -d "$here/$lesson/$dir" ] || take_away "$dir" || return
+	done
 	mkdir -p "$(dirname "$to")" && take_away "$1" && mv -fT "$file" "$to"
 }
 
-# The lesson becomes what lies in the workshop. Files that stay as they are are not touched.
+# The lesson becomes what lies in the workshop. Files that stay as they are are not touched. What
+# goes makes room first: a file may be in the place of a directory, or a link lead out of the lesson.
 put_in_place() {
 	local path paths
 	local -A stays=()
 	mapfile -d '' paths < <(files_of "$work/tree")
-	for path in "${paths[@]}"; do
-		stays[$path]=1
-		same_file "$work/tree/$path" "$here/$lesson/$path" || put "$path" || return
-	done
-	mapfile -d '' paths < <(files_of "$here/$lesson")
 	for path in ${paths[@]+"${paths[@]}"}; do
+		stays[$path]=1
+	done
+	while IFS= read -r -d '' path; do
 		[ -n "${stays[$path]-}" ] || take_away "$path" || return
+	done < <(files_of "$here/$lesson")
+	for path in ${paths[@]+"${paths[@]}"}; do
+		same_file "$work/tree/$path" "$here/$lesson/$path" || put "$path" || return
 	done
 }
 

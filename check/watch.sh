@@ -21,7 +21,7 @@ for arg; do
 		;;
 	esac
 done
-[ -z "$named" ] || [ -n "$(exercises "$named")" ] || exercise_of "$named" ''
+[ -z "$named" ] || [ -n "$(exercises "$named")" ] || say_no_exercises "$named"
 
 choose_lesson() {
 	if [ -n "$named" ]; then

@@ -51,6 +51,12 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	./lab check one || :
 	says 0 'mode, hint 1' -- ./lab hint one
 	says 0 'mood, hint 1' -- ./lab hint two
+	answer $one 2
+	./lab check one
+	for command in 'hint one' 'solution one --apply'; do
+		# shellcheck disable=SC2086 # words
+		says 2 'nothing of it is left to do: name the exercise' -- ./lab $command
+	done
 }
 
 @test "an exercise without hints, and a page that is missing, say so" {
@@ -215,6 +221,27 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	mkdir $one/closed && chmod 700 $one/closed && rm $one/root.txt
 	says 1 'could not be saved, so nothing was changed' -- as_nobody ./lab solution one bytes --apply
 	grep -q 'answer = 0' $one/answer.c
+}
+
+@test "files, directories, links and pipes change places: undo brings back just what was there" {
+	mkdir /run/elsewhere $one/notes && echo theirs >/run/elsewhere/deep
+	echo mine >$one/notes/deep
+	rm $one/answer.c && mkdir $one/answer.c && echo mine >$one/answer.c/deep
+	first=$(state_of $one)
+	says 1 'answer.c is missing' -- ./lab check one
+	says 0 -- ./lab reset one
+	rm -r $one/notes && ln -s /run/elsewhere $one/notes
+	second=$(state_of $one)
+	says 0 -- ./lab undo 1 # files that lay where the link is now
+	[ "$(state_of $one)" = "$first" ]
+	[ "$(cat /run/elsewhere/deep)" = theirs ]
+	says 0 -- ./lab undo
+	[ "$(state_of $one)" = "$second" ]
+	rm $one/notes $one/answer.c && mkfifo $one/answer.c && echo a file >$one/notes
+	says 0 -- timeout 20 ./lab undo 1
+	silent_about cmp: mkdir:
+	[ "$(state_of $one)" = "$first" ]
+	[ -p .lab/attic/4-$one-undo/answer.c ]
 }
 
 @test "killed at twenty random moments, no text of a learner's is ever lost" {
