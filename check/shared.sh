@@ -4,6 +4,12 @@
 # What lab and its parts in check/ share. Who includes it has set "here", the top of the tree.
 # $state keeps what this person has done: see docs/exercises.md for what lies in it.
 
+# Letters go from a to z here, and tools say in English what is looked for in their words, whatever
+# the language of this person is: in Turkish, i would not be among [a-z].
+LC_CTYPE=${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}
+export LC_CTYPE LC_COLLATE=C LC_MESSAGES=C LC_NUMERIC=C
+unset LC_ALL
+
 self=${LAB_SELF:-./lab}
 state=${here:?}/.lab
 
@@ -248,12 +254,23 @@ need_state() {
 	return 1
 }
 
-# One at a time: a build, and what changes a lesson. The lock ends with the process, or earlier.
+# One at a time: a build, and what changes a lesson. The lock ends with the process, or earlier. It
+# is opened for writing, too, as NFS asks for; where there are no locks at all, it goes on without.
 take_lock() {
-	exec 9<"$state/lock"
-	flock -n 9 && return
+	local status=0
+	{ exec 9<>"$state/lock" || exec 9<"$state/lock"; } 2>/dev/null || :
+	flock -n 9 2>/dev/null || status=$?
+	[ $status -eq 1 ] || return 0
 	echo 'lab: waiting for another lab command in this tree to finish its build' >&2
 	flock 9
+}
+
+# COMMAND...: as what is kept of this person is read and written, one at a time, too.
+keeping() {
+	{ exec 8<>"$state/lock" || exec 8<"$state/lock"; } 2>/dev/null || :
+	flock 8 2>/dev/null || :
+	"$@"
+	exec 8<&-
 }
 
 # ---- Lessons as they came: check/as-it-came/LESSON has a line "MODE BLOB PATH" for each source

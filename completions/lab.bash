@@ -14,10 +14,10 @@ _lab_names() { # TREE [LESSON [EXERCISE]]
 _lab() {
 	local lab=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} help words typed tree
 	if [ "$COMP_CWORD" -eq 1 ] || [ "${COMP_WORDS[1]}" = help ]; then
-		words=$("$lab" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
+		words=$("$lab" help 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')
 	else
 		help=$("$lab" help "${COMP_WORDS[1]}" 2>/dev/null)
-		words=$(sed -n 's/^ *\(--[a-z-]*\).*/\1/p' <<<"$help")
+		words=$(sed -n 's/^ *\(--[^ ]*\).*/\1/p' <<<"$help")
 		if [[ $word != -* && ${help%%$'\n\n'*} == *LESSON* ]]; then
 			mapfile -t typed < <(printf '%s\n' "${COMP_WORDS[@]:2:COMP_CWORD-2}" |
 				sed '/^--\(seed\|kernel\)$/,+1d; /^-/d; /^$/d')

@@ -80,7 +80,7 @@ wrong() { # WHAT: the command line is wrong
 unknown() { # KIND WORD: it means nothing; is there one that begins like it?
 	local len
 	for ((len = ${#2}; len > 1; len--)); do
-		[[ ${2:0:len} == -- || ! $help =~ $'\n  '(-.,\ |\ *)("${2:0:len}"[a-z-]*)\  ]] ||
+		[[ ${2:0:len} == -- || ! $help =~ $'\n  '(-.,\ |\ *)("${2:0:len}"[^\ ]*)\  ]] ||
 			wrong "unknown $1 '$2'. Did you mean ${BASH_REMATCH[2]}?"
 	done
 	wrong "unknown $1 '$2'."
@@ -216,7 +216,7 @@ show_end() { # WHERE DEVICE ADDRESSES [IP-OPTION...]: one end of it
 	seen=$(ask "${@:4}" -o link show dev "$2") || :
 	[ $# -gt 3 ] || { [ -z "$within" ] && is_there "$seen"; } || seen=''
 	[[ $seen != *[\<,]UP[,\>]* ]] || is=up
-	[[ ! $seen =~ \ (xdp[a-z]*)[/\ ].*prog/xdp\ id\ ([0-9]+)(\ name\ ([^ ]+))? ]] ||
+	[[ ! $seen =~ \ (xdp[^/\ ]*)[/\ ].*prog/xdp\ id\ ([0-9]+)(\ name\ ([^ ]+))? ]] ||
 		prog="XDP program id ${BASH_REMATCH[2]}${BASH_REMATCH[4]:+, ${BASH_REMATCH[4]}} (${BASH_REMATCH[1]})"
 	[ -n "$seen" ] || is="not to be seen$unseen" prog=''
 	printf '  %s  %-15s  %s  %s\n' "$1" "$2" "$3" "$is${prog:+, $prog}"
@@ -273,7 +273,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
 	-?*)
 		option=${1%%=*}
-		[[ ! $help =~ $'\n'"  $option, "(--[a-z-]+) ]] || option=${BASH_REMATCH[1]}
+		[[ ! $help =~ $'\n'"  $option, "(--[^\ ]+) ]] || option=${BASH_REMATCH[1]}
 		if [[ ! $help =~ $'\n  '(-.,\ |\ +)"$option"(\ [A-Z]+)?\ \  ]]; then
 			[[ ! $cmd =~ ^(ping|tcpdump|load|unload|stats)$ ]] ||
 				wrong "unknown option '$1'. What $cmd itself is to get stands after --: $cmd -- $*"

@@ -332,6 +332,55 @@ fake_vm() { # runs the command here, and notes what it was
 	silent_about 'has no hints'
 }
 
+@test "two that end at the same time: what has passed in each of them is kept" {
+	answer $one 2
+	answer $two 1
+	mkdir /run/slow
+	printf '#!/bin/sh\nsleep 0.5\nexec %s "$@"\n' "$(type -P mv)" >/run/slow/mv
+	chmod +x /run/slow/mv
+	env "PATH=/run/slow:$PATH" ./lab check one &
+	says 0 'passed mood' -- env "PATH=/run/slow:$PATH" ./lab check two
+	wait $!
+	says 0 '3 of 3 exercises passed' -- ./lab list
+	[ "$(wc -l <.lab/progress)" -eq 3 ]
+}
+
+@test "on a file system whose locks are for writers, as NFS, or that has none" {
+	cat >/run/nfs.c <<-'END'
+		#include <errno.h>
+		#include <fcntl.h>
+		#include <stdlib.h>
+
+		int flock(int fd, int how)
+		{
+			errno = getenv("NO_LOCKS") ? ENOLCK : EBADF;
+			return how && (getenv("NO_LOCKS") || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR) ? -1 : 0;
+		}
+	END
+	cc -shared -fPIC -o /run/nfs.so /run/nfs.c
+	for world in A=B NO_LOCKS=1; do
+		says 1 'failed bytes' -- env LD_PRELOAD=/run/nfs.so $world ./lab check one
+		silent_about waiting 'flock: 9'
+		answer $one 3
+		says 0 'undo' -- env LD_PRELOAD=/run/nfs.so $world ./lab reset one
+	done
+}
+
+@test "in Turkish, where i is not in [a-z], and tools have words of their own" {
+	command -v locale-gen >/dev/null || skip 'needs tool locale-gen: to make this language'
+	mkdir /run/locales
+	localedef -i tr_TR -f ISO-8859-9 /run/locales/tr_TR
+	turkish=(env LOCPATH=/run/locales LC_ALL=tr_TR)
+	says 0 '  list' '  solution' -- "${turkish[@]}" ./lab help
+	says 0 'bytes, hint 1' -- "${turkish[@]}" ./lab hint one
+	printf 'int f(void) { int unused; return 0; }\nint answer = y;\n' >$one/answer.c
+	run "${turkish[@]}" ./lab check
+	[[ ${lines[0]} == *answer.c:2:*error:* ]] || show_run 'the first line should be the first error'
+	mount -o remount,ro "$TREE"
+	says 3 "$TREE is read-only" -- "${turkish[@]}" ./lab check
+	mount -o remount,rw "$TREE"
+}
+
 @test "a read-only tree: one sentence, status 3" {
 	./lab check || :
 	echo >>$one/answer.c
