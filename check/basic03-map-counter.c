@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "check.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -372,84 +370,6 @@ static void check_verdicts(void)
 
 /* ---- vanishing ---- */
 
-#define AT_ONCE 40000 /* runs of one program at first, about a millisecond */
-#define AT_ONCE_MAX (AT_ONCE << 5)
-/*
- * In so many rounds the grader's own must have lost. On a machine that is busy with other things
- * few rounds lose anything, and then which of the two loses is a toss: ten in a row do not fall
- * alike.
- * An emulated machine has not the time for ten.
- */
-#define PROOFS 10
-#define PROOFS_LATE 4 /* after eight seconds */
-
-/*
- * A counter that is known to lose where two CPUs really run at once: load, add, store. Runs of it
- * alternate with runs of the learner's program. Only where this one has lost again and again can a
- * program that loses nothing have passed.
- */
-static struct program *losing_counter(int map_fd)
-{
-	struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM,
-		  .dst_reg = BPF_REG_1,
-		  .src_reg = BPF_PSEUDO_MAP_VALUE,
-		  .imm = map_fd },
-		{},
-		{ .code = BPF_LDX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1 },
-		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = 1 },
-		{ .code = BPF_STX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_2 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	static struct program program = { .name = "a counter that loses" };
-
-	program.fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "lab_losing", "GPL", insns,
-				   sizeof(insns) / sizeof(insns[0]), NULL);
-	if (program.fd < 0)
-		cannot_tell("./lab doctor", "the kernel does not take the grader's own counter");
-	return &program;
-}
-
-struct racer {
-	unsigned int cpu;
-	const struct program *programs[2];
-	const struct frame *frame;
-	pthread_barrier_t *start;
-	const atomic_uint *runs; /* in the next round; 0: there is none */
-	__u32 verdict; /* of the first program */
-};
-
-static void *race(void *arg)
-{
-	struct racer *racer = arg;
-	unsigned int runs;
-
-	stay_on_cpu(racer->cpu);
-	for (;;) {
-		pthread_barrier_wait(racer->start);
-		runs = atomic_load(racer->runs);
-		if (!runs)
-			return NULL;
-		for (int n = 0; n < 2; n++) {
-			__u32 verdict = verdict_on_many(racer->programs[n], racer->frame, runs);
-
-			if (!n && verdict != XDP_PASS)
-				racer->verdict = verdict;
-			pthread_barrier_wait(racer->start);
-		}
-	}
-}
-
-static unsigned long long count_in(int map_fd)
-{
-	unsigned long long count = 0;
-	__u32 key = 0;
-
-	bpf_map_lookup_elem(map_fd, &key, &count);
-	return count;
-}
-
 /* All that is counted, wherever an answer keeps it. */
 static unsigned long long all_packets(const struct map *map)
 {
@@ -460,75 +380,36 @@ static unsigned long long all_packets(const struct map *map)
 	return all;
 }
 
-static void judge_round(const struct map *map, const struct racer racers[2],
-			unsigned long long runs)
+static void judge_vanishing(const struct map *map, const struct raced *raced)
 {
 	unsigned long long counted = all_packets(map);
 
-	sent("%llu runs of xdp_vanishing, at once on two CPUs", runs);
-	expected("packets %llu", runs);
+	sent("%llu runs of xdp_vanishing, at once on two CPUs", raced->runs);
+	expected("packets %llu", raced->runs);
 	for (int n = 0; n < 2; n++)
-		if (racers[n].verdict != XDP_PASS)
-			not_yet("it returned %s on CPU %d", verdict_name(racers[n].verdict),
+		if (raced->verdicts[n] != XDP_PASS)
+			not_yet("it returned %s on CPU %d", verdict_name(raced->verdicts[n]),
 				cpu_number(n));
 	if (!counted)
 		not_yet("packets 0: it counted nothing");
-	if (counted < runs)
-		not_yet("packets %llu: %llu of them vanished", counted, runs - counted);
-	if (counted > runs)
-		not_yet("packets %llu: %llu too many", counted, counted - runs);
-}
-
-static void start_racers(struct racer racers[2], pthread_barrier_t *start,
-			 const atomic_uint *at_once, const struct program *program, int own_map)
-{
-	static struct frame frame;
-	struct program *losing = losing_counter(own_map);
-
-	frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 1514));
-	pthread_barrier_init(start, NULL, 3);
-	for (unsigned int n = 0; n < 2; n++) {
-		pthread_t thread;
-
-		racers[n] =
-			(struct racer){ n, { program, losing }, &frame, start, at_once, XDP_PASS };
-		if (pthread_create(&thread, NULL, race, &racers[n]))
-			cannot_tell("./lab doctor", "no thread could be started");
-	}
+	if (counted < raced->runs)
+		not_yet("packets %llu: %llu of them vanished", counted, raced->runs - counted);
+	if (counted > raced->runs)
+		not_yet("packets %llu: %llu too many", counted, counted - raced->runs);
 }
 
 static void check_vanishing(void)
 {
 	struct program *program = load("vanishing_kern.o", "xdp_vanishing");
 	struct map *map = map_of(program, "vanishing_map");
-	int own_map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_lost", 4, 8, 1, NULL), proofs = 0;
-	unsigned long long runs = 0, lost = 0;
-	double deadline = seconds() + 15;
-	struct racer racers[2];
-	pthread_barrier_t start;
-	atomic_uint at_once = AT_ONCE;
+	struct frame frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 1514));
 
 	if (cpu_count() < 2)
 		cannot_tell("try it where there are two: ./lab check --vm",
 			    "there is one CPU here, and it takes two to lose a packet");
-	start_racers(racers, &start, &at_once, program, own_map);
-	while (proofs < (seconds() < deadline - 7 ? PROOFS : PROOFS_LATE)) {
-		unsigned long long before = lost;
-
-		for (int n = 0; n < 3; n++)
-			pthread_barrier_wait(&start); /* off; the first is through; the second */
-		runs += 2 * at_once;
-		judge_round(map, racers, runs);
-		lost = runs - count_in(own_map);
-		if (lost > before)
-			proofs++;
-		else if (at_once < AT_ONCE_MAX)
-			at_once *= 2; /* one was late: a busy machine, or an emulated one */
-		if (seconds() > deadline)
-			cannot_tell(
-				"try again when the machine is less busy",
-				"its two CPUs were hardly ever both at it: too little could be lost");
-	}
+	if (!race(program, &frame, 15, judge_vanishing, map))
+		cannot_tell("try again when the machine is less busy",
+			    "its two CPUs were hardly ever both at it: too little could be lost");
 }
 
 /* ---- percpu ---- */

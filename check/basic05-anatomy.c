@@ -136,6 +136,34 @@ static void check_variable(void)
 		not_yet("it is %llu%s", came, sum - came == 1ULL << 32 ? ": 4294967296 short" : "");
 }
 
+#define RACE_BYTES 100
+
+static void judge_at_once(const struct map *bss, const struct raced *raced)
+{
+	unsigned long long came = map_number(bss, 0, "bytes"), sum = RACE_BYTES * raced->runs;
+
+	sent("%llu frames of %u bytes, by BPF_PROG_TEST_RUN, at once on two CPUs", raced->runs,
+	     RACE_BYTES);
+	expected("bytes is %llu", sum);
+	if (came < sum)
+		not_yet("it is %llu: the bytes of %llu frames vanished", came,
+			(sum - came) / RACE_BYTES);
+	if (came > sum)
+		not_yet("it is %llu", came);
+}
+
+/* Where nothing comes of it, one CPU or a busy machine, nobody is kept from passing. */
+static void check_at_once(void)
+{
+	struct program *program = open_program("hello_kern.o", "hello");
+	struct frame frame = frame_of(ETHERTYPE_NOBODYS, RACE_BYTES);
+
+	set_global(program, "greet", 0);
+	load_program(program);
+	if (cpu_count() > 1)
+		race(program, &frame, 1, judge_at_once, map_of(program, ".bss"));
+}
+
 /* The number behind "NAME": in a line of JSON, or -1. */
 static long long json_number(const char *line, const char *name)
 {
@@ -155,6 +183,7 @@ static void check_counter(void)
 	char *line;
 
 	check_variable();
+	check_at_once();
 	lay_wire();
 	hello = start(HELLO, "--dev", wire.dev, "-i", "0.05", "--json");
 	sent("%u frames of %u bytes, while %s runs; bytes was %lld", count, frame.len, hello->said,

@@ -132,6 +132,21 @@ __u32 transform(const struct program *program, const struct frame *in, struct fr
 
 const char *verdict_name(__u32 verdict); /* "XDP_DROP (1)", "7, which is no verdict" */
 
+struct map;
+struct raced {
+	unsigned long long runs; /* so far, of both CPUs */
+	__u32 verdicts[2]; /* XDP_PASS, or what else came on the first CPU, and on the second */
+};
+
+/*
+ * Runs it on this frame, on two CPUs at once, in rounds; after each, judge() compares what is in
+ * the map with what has been run. A counter of the grader's own, which loses, is run in between.
+ * True: it has lost so often that a program which loses nothing cannot be one that does. False: not
+ * in so many seconds. To be called where there are two CPUs.
+ */
+bool race(const struct program *program, const struct frame *frame, double at_most,
+	  void (*judge)(const struct map *map, const struct raced *raced), const struct map *map);
+
 /* ---- Maps, read through their BTF ---- */
 
 struct map {

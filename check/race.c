@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A program on two CPUs at once: does it lose what a plain addition loses there? */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <bpf/bpf.h>
+
+#include "check.h"
+
+#define AT_ONCE 40000 /* runs of one program at first, about a millisecond */
+#define AT_ONCE_MAX (AT_ONCE << 5)
+/*
+ * In so many rounds the grader's own must have lost. On a machine that is busy with other things
+ * few rounds lose anything, and then which of the two loses is a toss: ten in a row do not fall
+ * alike.
+ * An emulated machine has not the time for ten.
+ */
+#define PROOFS 10
+#define PROOFS_LATE 4 /* in the second half of the time */
+
+/*
+ * A counter that is known to lose where two CPUs really run at once: load, add, store. Runs of it
+ * alternate with runs of the learner's program. Only where this one has lost again and again can a
+ * program that loses nothing have passed.
+ */
+static struct program *losing_counter(int map_fd)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_VALUE,
+		  .imm = map_fd },
+		{},
+		{ .code = BPF_LDX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = 1 },
+		{ .code = BPF_STX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_2 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	static struct program program = { .name = "a counter that loses" };
+
+	program.fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "lab_losing", "GPL", insns,
+				   sizeof(insns) / sizeof(insns[0]), NULL);
+	if (program.fd < 0)
+		cannot_tell("./lab doctor", "the kernel does not take the grader's own counter");
+	return &program;
+}
+
+struct racer {
+	pthread_t thread;
+	unsigned int cpu;
+	const struct program *programs[2];
+	const struct frame *frame;
+	pthread_barrier_t *start;
+	const atomic_uint *runs; /* in the next round; 0: there is none */
+	__u32 verdict; /* of the first program */
+};
+
+static void *run_in_rounds(void *arg)
+{
+	struct racer *racer = arg;
+	unsigned int runs;
+
+	stay_on_cpu(racer->cpu);
+	for (;;) {
+		pthread_barrier_wait(racer->start);
+		runs = atomic_load(racer->runs);
+		if (!runs)
+			return NULL;
+		for (int n = 0; n < 2; n++) {
+			__u32 verdict = verdict_on_many(racer->programs[n], racer->frame, runs);
+
+			if (!n && verdict != XDP_PASS)
+				racer->verdict = verdict;
+			pthread_barrier_wait(racer->start);
+		}
+	}
+}
+
+static unsigned long long count_in(int map_fd)
+{
+	unsigned long long count = 0;
+	__u32 key = 0;
+
+	bpf_map_lookup_elem(map_fd, &key, &count);
+	return count;
+}
+
+static void start_racers(struct racer racers[2], const struct racer *like)
+{
+	pthread_barrier_init(like->start, NULL, 3);
+	for (unsigned int n = 0; n < 2; n++) {
+		racers[n] = *like;
+		racers[n].cpu = n;
+		if (pthread_create(&racers[n].thread, NULL, run_in_rounds, &racers[n]))
+			cannot_tell("./lab doctor", "no thread could be started");
+	}
+}
+
+bool race(const struct program *program, const struct frame *frame, double at_most,
+	  void (*judge)(const struct map *map, const struct raced *raced), const struct map *map)
+{
+	int own = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_lost", 4, 8, 1, NULL), proofs = 0;
+	double begin = seconds();
+	pthread_barrier_t start;
+	atomic_uint at_once = AT_ONCE;
+	struct racer racers[2], like = {
+		.programs = { program, losing_counter(own) },
+		.frame = frame,
+		.start = &start,
+		.runs = &at_once,
+		.verdict = XDP_PASS,
+	};
+	struct raced raced = {};
+	unsigned long long lost = 0;
+
+	start_racers(racers, &like);
+	while (proofs < (seconds() < begin + at_most / 2 ? PROOFS : PROOFS_LATE) &&
+	       seconds() < begin + at_most) {
+		unsigned long long before = lost;
+
+		for (int n = 0; n < 3; n++)
+			pthread_barrier_wait(&start); /* off; the first is through; the second */
+		raced.runs += 2 * at_once;
+		for (int n = 0; n < 2; n++)
+			raced.verdicts[n] = racers[n].verdict;
+		judge(map, &raced);
+		lost = raced.runs - count_in(own);
+		if (lost > before)
+			proofs++;
+		else if (at_once < AT_ONCE_MAX)
+			at_once *= 2; /* one was late: a busy machine, or an emulated one */
+	}
+	at_once = 0;
+	pthread_barrier_wait(&start);
+	for (int n = 0; n < 2; n++)
+		pthread_join(racers[n].thread, NULL);
+	return proofs >= PROOFS_LATE;
+}
