@@ -249,9 +249,10 @@ make_pair() { # the namespace and both ends with their VLANs, not yet up
 	local is='mtu 1500 numtxqueues 1 numrxqueues 1 address' id
 	local off=/proc/sys/net/ipv6/conf/$env/disable_ipv6 index=$((1000 + num))
 	# If both ends have the same index (2, where both namespaces are new), the kernel takes a second
-	# to notice that they are up. So the inner one gets an index that few devices have.
+	# to notice that they are up. So the inner one gets an index that few devices have; it has to be
+	# the one that is named first, or the kernel does not heed it.
 	batch '' "netns add $env" \
-		"link add dev $env $is ${mac}1 type veth peer name veth0 index $index netns $env $is ${mac}2" \
+		"link add dev veth0 index $index netns $env $is ${mac}2 type veth peer name $env $is ${mac}1" \
 		"link set dev $env alias xdp-lab:$env"
 	for id in ${ids#0}; do
 		batch '' "link add link $env name $env.$id type vlan id $id"
