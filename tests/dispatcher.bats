@@ -365,6 +365,20 @@ dispatcher_adjusts() {
 	ip link del other
 }
 
+@test "a device of the same number in another network keeps its programs, and its pins" {
+	ip link del left
+	ip link add left index 500 type veth peer name right index 500 netns far # as where both are new
+	ip link set left up
+	./xdp_loader -q --dev left
+	nsenter --net=/run/netns/far ./xdp_loader -q --dev right xdp_drop_func
+	for words in -U --unload-all; do # what there is, and where nothing is
+		works -- ./xdp_loader --dev left $words
+		[ "$(find /sys/fs/bpf/xdp -name 'prog0-prog' | wc -l)" -eq 1 ]
+	done
+	works 'xdp_drop_func' -- nsenter --net=/run/netns/far ./xdp_loader --dev right -U
+	no_pins
+}
+
 @test "killed at any moment: what --unload-all leaves is nothing" {
 	local start=$EPOCHREALTIME took
 	./xdp_loader -q --dev left
