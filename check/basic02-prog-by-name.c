@@ -14,13 +14,18 @@
 
 /* ---- What all three need ---- */
 
-static void must_succeed(const struct run *loader)
+static void must_succeed_with(const struct run *loader, const char *more)
 {
-	sent("%s", loader->said);
+	sent("%s%s", loader->said, more);
 	expected("exit status 0");
 	quote("it", loader->err);
 	if (loader->status)
 		not_yet("exit status %d", loader->status);
+}
+
+static void must_succeed(const struct run *loader)
+{
+	must_succeed_with(loader, "");
 }
 
 static const char *describe(const struct lab_prog *progs, unsigned int count)
@@ -143,10 +148,9 @@ static void must_be_harmless(const char *mistake, const struct run *made,
 		not_yet("it failed without a word");
 }
 
-static void make_mistakes(const struct lab_prog *before)
+static void make_mistakes(const struct lab_prog *before, const char *file)
 {
-	const char *file = give_file("swap_kern.o", swap_object, swap_object_end),
-		   *none = text("/tmp/no%u_kern.o", rnd(100, 999));
+	const char *none = text("/tmp/no%u_kern.o", rnd(100, 999));
 	const char *name = text("xdp_drop_%u", rnd(100, 999));
 	const char *const names[] = { name, "xdp_drop_fun", "xdp_drop_func2" };
 	const struct frame frame = frame_of(ETHERTYPE_NOBODYS, rnd(64, 1514));
@@ -189,31 +193,51 @@ static struct lab_prog put_there(enum xdp_attach_mode mode)
 	return progs[0];
 }
 
-/* Without a mistake it does what it always did. */
-static void must_work(const char *name, const struct lab_prog *before)
+/* Without a mistake it does what it always did, also where another program of the file is refused. */
+static void must_work(const char *name, const struct lab_prog *before, const char *file)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
 	unsigned int count;
 
-	must_succeed(run(CARELESS, "--dev", wire.dev, "--progname", name));
+	must_succeed_with(
+		run(CARELESS, "--dev", wire.dev, "--progname", name, file ? "--filename" : NULL,
+		    file),
+		file ? "\nof that file the kernel refuses another program, but not this one" : "");
 	expected("%s in the place of %s, and nothing else", name, describe(before, 1));
 	count = attached(progs);
 	if (count != 1 || strcmp(progs[0].name, name))
 		not_yet("%s", describe(progs, count));
 }
 
+/* A program that it cannot take off stays, and so the new one cannot come. */
+static void must_notice_a_link(void)
+{
+	struct lab_prog progs[LAB_MAX_PROGS];
+	int link = bpf_link_create(own_program(XDP_DROP), wire.ifindex, BPF_XDP, NULL);
+
+	if (link < 0 || attached(progs) != 1)
+		cannot_tell("./lab doctor", "this kernel has no links for XDP");
+	must_be_harmless("the program that is there is held by a link of the grader's",
+			 run(CARELESS, "--dev", wire.dev, "--progname", "xdp_pass_func"), progs);
+	if (bpf_link_detach(link))
+		cannot_tell("./lab doctor", "a link cannot be detached");
+	close(link);
+}
+
 static void check_harmless(void)
 {
 	enum xdp_attach_mode mode = rnd(0, 1) ? XDP_MODE_NATIVE : XDP_MODE_SKB;
+	const char *file = give_file("swap_kern.o", swap_object, swap_object_end);
 	struct lab_prog before;
 
 	lay_wire();
+	must_notice_a_link();
 	before = put_there(mode);
-	make_mistakes(&before);
-	must_work("xdp_pass_func", &before);
+	make_mistakes(&before, file);
+	must_work("xdp_pass_func", &before, NULL);
 	must_succeed(run(LOADER, "--dev", wire.dev, "--unload-all"));
 	before = put_there(mode == XDP_MODE_SKB ? XDP_MODE_NATIVE : XDP_MODE_SKB);
-	must_work("xdp_drop_func", &before);
+	must_work(rnd(0, 1) ? "swap_one" : "swap_other", &before, file);
 }
 
 /* ---- replace: while frames come without a pause, each of them sees one program ---- */
