@@ -7,6 +7,7 @@
 # that only looks at a text, and the lessons are made for it: see front/make_tree.
 
 # shellcheck disable=SC2154,SC2164 # bats sets $output, and stops where cd fails
+# shellcheck disable=SC2030,SC2031 # bats: a test is a function
 load helpers
 
 load front/helpers
