@@ -383,6 +383,10 @@ fake_vm() { # runs the command here, and notes what it was
 }
 
 @test "a read-only tree: one sentence, status 3" {
+	printf '#!/bin/sh\necho asked here\n' >doctor/doctor.sh
+	chmod +x doctor/doctor.sh
+	./lab list >/dev/null
+	[ -s .lab/machine ]
 	./lab check || :
 	echo >>$one/answer.c
 	mount -o remount,ro "$TREE"
@@ -392,6 +396,7 @@ fake_vm() { # runs the command here, and notes what it was
 	says 0 'Hint 1' -- ./lab hint one
 	says 0 'It works because' -- ./lab solution one
 	says 0 'Next:' -- ./lab
+	says 0 'asked here' -- ./lab doctor # although what it said before cannot be forgotten
 	mount -o remount,rw "$TREE"
 	says 1 'failed bytes' -- ./lab check
 }
