@@ -290,11 +290,19 @@ put_aside() { # BLOB FILE: under a name of its own first, as others may do the s
 	return 1
 }
 
-# Puts files aside that are as they came: a copy without git has no other place for them.
+# Has git all of them? Not where somebody has just typed git init.
+git_has_pristine() {
+	local said
+	[ -e "$here/.git" ] && said=$(sed -n 's/^[0-9]* \([^ ]*\) .*/\1/p' "$here"/check/as-it-came/* |
+		git -C "$here" -c safe.directory='*' cat-file --batch-check 2>/dev/null) &&
+		[[ $said != *missing* ]]
+}
+
+# Puts files aside that are as they came, where there is no other place for them.
 keep_pristine() {
 	local lesson blob path missing=()
 	[ -z "${LAB_IN_VM-}" ] || return 0 # nothing in there lasts
-	[ ! -e "$here/.git" ] || ! command -v git >/dev/null || return 0
+	! git_has_pristine || return 0
 	for lesson in "$here"/check/as-it-came/*; do
 		while read -r _ blob path; do
 			[ -e "$state/pristine/$blob" ] || [ ! -f "$here/${lesson##*/}/$path" ] ||

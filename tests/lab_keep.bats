@@ -175,6 +175,25 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	grep -q 'answer = 0' $one/answer.c
 }
 
+@test "git that does not have the lessons: git init in a copy, a work tree whose home has gone" {
+	rm -rf .lab
+	git init -q .
+	./lab >/dev/null
+	answer $one 2
+	git add -A
+	says 0 'as it came' -- ./lab reset one
+	grep -q 'answer = 0' $one/answer.c
+	rm -rf .git .lab
+	echo 'gitdir: /nowhere/.git/worktrees/lab' >.git
+	./lab >/dev/null
+	answer $one 2
+	says 0 'as it came' -- ./lab reset one
+	rm -r .git .lab
+	use_git
+	./lab >/dev/null
+	[ ! -e .lab/pristine ] # git has them
+}
+
 @test "where it is nowhere to be found, that is said, and nothing is changed" {
 	rm -rf .lab
 	answer $one 2
