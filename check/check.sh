@@ -103,8 +103,16 @@ not_built() { # LESSON WHAT-MAKE-SAID
 	return 1
 }
 
+# make goes by the time at which a file was written, and one that was moved here, or copied with its
+# date, may be older than what was built before it came. Sets come to what names these to make.
+find_come() { # LESSON STAMP: since then
+	come=()
+	[ ! -e "$2" ] || mapfile -d '' come < <(find "$here/$1" -maxdepth 1 -name '*.[ch]' \
+		-newercm "$2" -printf '-W\0%f\0')
+}
+
 build() { # LESSON
-	local said took processors begin=${EPOCHREALTIME//[!0-9]/}
+	local said took processors come begin=${EPOCHREALTIME//[!0-9]/} stamp=$here/$1/.build/built
 	if [ -n "${LAB_IN_VM-}" ]; then # there is no compiler: it was built before the machine started
 		[ -x "$here/check/grade" ] || die 3 "the grader is not built; outside: $self check --vm"
 		return
@@ -113,10 +121,13 @@ build() { # LESSON
 		(cd "$here" && as_owner ./configure -q 9<&-) || die 3 "this machine is not set up yet: $self setup"
 	fi
 	processors=$(nproc 2>/dev/null || echo 2)
-	said=$(make_it "$1") || {
+	find_come "$1" "$stamp"
+	as_owner touch "$stamp.new" 2>/dev/null || :
+	said=$(make_it "$1" "${come[@]}") || {
 		not_built "$1" "$said"
 		return
 	}
+	as_owner mv "$stamp.new" "$stamp" 2>/dev/null || :
 	[ -z "$said" ] || printf '%s\n' "$said" >&2 # warnings
 	[ -x "$here/check/grade" ] || echo 'Building the grader, this once …' >&2
 	said=$(make_it check LIBLAB_IS_BUILT=1) ||

@@ -55,6 +55,18 @@ setup() {
 	[ -z "$(find . -user root)" ]
 }
 
+@test "a source that is brought back with its old date is built again, once" {
+	cp -p $lesson/xdp_pass_kern.c /run/kept.c
+	./lab solution basic01 "$first" --apply
+	says 0 "ok       $first" -- ./lab check basic01 "$first"
+	mv /run/kept.c $lesson/xdp_pass_kern.c
+	says 1 "not yet  $first" -- ./lab check basic01 "$first"
+	touch -r $lesson/xdp_pass_kern.o /run/before
+	says 1 "not yet  $first" -- ./lab check basic01 "$first"
+	[ ! $lesson/xdp_pass_kern.o -nt /run/before ]
+	[ -z "$(find . -user root)" ]
+}
+
 @test "the same failure again, from the seed that it has printed" {
 	run ./lab check basic01
 	seed=$(sed -n 's/.*--seed \([0-9a-f]*\).*/\1/p' <<<"$output" | head -n 1)
