@@ -193,7 +193,7 @@ static struct lab_prog put_there(enum xdp_attach_mode mode)
 	return progs[0];
 }
 
-/* Without a mistake it does what it always did, also where another program of the file is refused. */
+/* Without a mistake it does what it did, also where another program of the file is refused. */
 static void must_work(const char *name, const struct lab_prog *before, const char *file)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
@@ -209,19 +209,32 @@ static void must_work(const char *name, const struct lab_prog *before, const cha
 		not_yet("%s", describe(progs, count));
 }
 
-/* A program that it cannot take off stays, and so the new one cannot come. */
-static void must_notice_a_link(void)
+static int link_there(struct lab_prog progs[LAB_MAX_PROGS])
 {
-	struct lab_prog progs[LAB_MAX_PROGS];
 	int link = bpf_link_create(own_program(XDP_DROP), wire.ifindex, BPF_XDP, NULL);
 
 	if (link < 0 || attached(progs) != 1)
 		cannot_tell("./lab doctor", "this kernel has no links for XDP");
-	must_be_harmless("the program that is there is held by a link of the grader's",
-			 run(CARELESS, "--dev", wire.dev, "--progname", "xdp_pass_func"), progs);
+	return link;
+}
+
+/* Closing it would not do: whoever looks at all links of the machine may have it open. */
+static void remove_link(int link)
+{
 	if (bpf_link_detach(link))
 		cannot_tell("./lab doctor", "a link cannot be detached");
 	close(link);
+}
+
+/* A program that it cannot take off stays, and so the new one cannot come. */
+static void must_notice_a_link(void)
+{
+	struct lab_prog progs[LAB_MAX_PROGS];
+	int link = link_there(progs);
+
+	must_be_harmless("the program that is there is held by a link of the grader's",
+			 run(CARELESS, "--dev", wire.dev, "--progname", "xdp_pass_func"), progs);
+	remove_link(link);
 }
 
 static void check_harmless(void)
@@ -404,6 +417,23 @@ static void make_wrong_requests(void)
 	}
 }
 
+/* The kernel does not replace what a link holds. Who says that it was done, has not asked. */
+static void must_not_boast(void)
+{
+	struct lab_prog before[LAB_MAX_PROGS];
+	int link = link_there(before);
+	struct run *loader = load_one("swap_one", "--replace", NULL);
+
+	fire.neighbour = 0;
+	sent("%s\nwhere a link of the grader's holds %s", loader->said, describe(before, 1));
+	quote("it", loader->err);
+	look();
+	expected("an error, and exit status 1, as %s is there still", describe(before, 1));
+	if (fire.now.id == before->id && (loader->status != 1 || !loader->err[0]))
+		not_yet("exit status %d", loader->status);
+	remove_link(link);
+}
+
 static void check_replace(void)
 {
 	lay_wire();
@@ -411,6 +441,7 @@ static void check_replace(void)
 	begin("--native-mode", has_dispatcher());
 	replace_under_fire(rnd(8, MANY_SWAPS));
 	make_wrong_requests();
+	must_not_boast();
 	begin("--skb-mode", false);
 	replace_one(false);
 }
