@@ -5,7 +5,8 @@
 # owns the tree.
 #
 # Whatever replaces files of a lesson first saves all of them in .lab/attic/N-LESSON-COMMAND. If
-# that cannot be done, nothing is changed. Files are put in place one by one, each as a whole.
+# that cannot be done, nothing is changed. Files are put in place one by one, each as a whole, and
+# Ctrl-C does not come between them.
 
 set -eu
 here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -249,6 +250,7 @@ need_workshop() {
 }
 
 replace_lesson() { # WHAT-FOR
+	trap '' INT TERM HUP # it takes a moment, and is done as a whole
 	save "$1"
 	put_in_place || die 1 "$lesson could not be written as a whole. Your files are safe:" \
 		"  $self undo ${saved%%-*}"

@@ -263,6 +263,21 @@ state_of() { # DIRECTORY: names, kinds, modes and contents of what is in it
 	[ -p .lab/attic/4-$one-undo/answer.c ]
 }
 
+@test "interrupted while files are replaced, it goes on to the end and says so" {
+	answer $one 2
+	echo other >$one/text.txt
+	mkdir /run/slow
+	printf '#!/bin/sh\n: >/run/moving\nsleep 0.2\nexec %s "$@"\n' "$(type -P mv)" >/run/slow/mv
+	chmod +x /run/slow/mv
+	PATH=/run/slow:$PATH setsid env --default-signal=INT ./lab reset one >/run/said 2>&1 3>&- &
+	poll [ -e /run/moving ]
+	kill -INT -- -$!
+	wait $!
+	grep -qF './lab undo 1' /run/said
+	grep -q 'answer = 0' $one/answer.c
+	[ "$(cat $one/text.txt)" = 'a text' ]
+}
+
 @test "killed at twenty random moments, no text of a learner's is ever lost" {
 	use_git
 	for ((n = 1; n <= 20; n++)); do
