@@ -233,7 +233,7 @@ struct run {
 	/* for the harness */
 	int out_fd, err_fd;
 	size_t out_len, err_len, out_read;
-	bool ended;
+	bool ended, to_its_end;
 };
 
 /*

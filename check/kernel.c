@@ -11,6 +11,7 @@
 
 #include "explain.h"
 #include "grade.h"
+#include "pr.h"
 
 #define LOG_SIZE (1 << 20)
 
@@ -24,18 +25,52 @@ static char *names_of(struct bpf_object *obj)
 	return names;
 }
 
+/* What libbpf said during the last opening or loading. */
+static char library_words[4096];
+
+__attribute__((format(printf, 2, 0))) static int keep_words(enum libbpf_print_level level,
+							    const char *fmt, va_list args)
+{
+	size_t used = strlen(library_words);
+
+	if (level == LIBBPF_WARN)
+		vsnprintf(library_words + used, sizeof(library_words) - used, fmt, args);
+	return 0;
+}
+
+static libbpf_print_fn_t begin_to_listen(void)
+{
+	*library_words = '\0';
+	return libbpf_set_print(keep_words);
+}
+
+/* In the words of common/explain.c, which may name both. */
+static void explain_library(int err, const char *file, const char *name, struct explained *words)
+{
+	pr_names.file = file;
+	pr_names.prog = name;
+	explain(err, library_words, words);
+}
+
 static struct bpf_object *open_object(const char *file)
 {
 	const char *path = text("%s/%s/%s", tree, wanted.lesson->dir, file);
+	libbpf_print_fn_t before;
+	struct explained words = {};
 	struct bpf_object *obj;
 
 	if (access(path, R_OK))
 		say_not_yet("there is no %s in %s: does the Makefile still name it?", file,
 			    wanted.lesson->dir);
+	before = begin_to_listen();
 	obj = bpf_object__open_file(path, NULL);
-	if (!obj)
-		say_not_yet("libbpf cannot open %s: %s", file, strerror(errno));
-	return obj;
+	libbpf_set_print(before);
+	if (obj)
+		return obj;
+	explain_library(-errno, file, "", &words);
+	quote("libbpf", library_words);
+	say_not_yet("libbpf cannot open %s: %s%s%s", file, words.why, *words.fix ? "\n" : "",
+		    words.fix);
 }
 
 bool has_program(const char *file, const char *name)
@@ -59,19 +94,6 @@ struct program *open_program(const char *file, const char *name)
 	bpf_object__for_each_program(other, program->obj)
 		bpf_program__set_autoload(other, other == program->prog);
 	return program;
-}
-
-/* What libbpf said during the last load. */
-static char library_words[4096];
-
-__attribute__((format(printf, 2, 0))) static int keep_words(enum libbpf_print_level level,
-							    const char *fmt, va_list args)
-{
-	size_t used = strlen(library_words);
-
-	if (level == LIBBPF_WARN)
-		vsnprintf(library_words + used, sizeof(library_words) - used, fmt, args);
-	return 0;
 }
 
 /* Which line of the learner's source says this? 0 if none, or more than one. */
@@ -104,7 +126,7 @@ __attribute__((noreturn)) static void say_refused(const struct program *program,
 	unsigned int line;
 
 	if (!*log || !explain_log(said, &taken_apart)) {
-		explain(err, library_words, &words);
+		explain_library(err, program->file, program->name, &words);
 		say_not_yet("the kernel refuses %s: %s%s%s", program->name, words.why,
 			    *words.fix ? "\n" : "", words.fix);
 	}
@@ -128,8 +150,7 @@ void load_program(struct program *program)
 		give_up(ENOMEM, "no memory");
 	bpf_program__set_log_buf(program->prog, log, LOG_SIZE);
 	bpf_program__set_log_level(program->prog, 1);
-	*library_words = '\0';
-	before = libbpf_set_print(keep_words);
+	before = begin_to_listen();
 	err = bpf_object__load(program->obj);
 	libbpf_set_print(before);
 	if (err)

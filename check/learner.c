@@ -178,6 +178,11 @@ static void judge_end(struct run *run, int status)
 	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	while (take_output(run, 0))
 		;
+	if (WIFSIGNALED(status) && run->to_its_end) { /* what was said before is of another one */
+		sent("%s", run->said);
+		expected("that it ends by itself");
+		quote(run->said, run->err);
+	}
 	if (WIFSIGNALED(status))
 		say_not_yet("%s was ended by signal %d (%s)%s", run->said, WTERMSIG(status),
 			    strsignal(WTERMSIG(status)), place(run->err));
@@ -206,9 +211,13 @@ struct run *run_to_end(const char *const argv[])
 	struct run *run = start_in_background(argv);
 	double deadline = seconds() + RUN_SECONDS;
 
+	run->to_its_end = true;
 	while (!has_ended(run)) {
 		if (seconds() > deadline) {
 			kill_group(run);
+			sent("%s", run->said);
+			expected("that it ends by itself");
+			quote(run->said, *run->err ? run->err : run->out);
 			say_not_yet("%s had not ended after %d seconds, and was ended", run->said,
 				    RUN_SECONDS);
 		}

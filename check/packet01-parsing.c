@@ -62,6 +62,8 @@ static void say_what_it_drops(const struct program *program, const struct frame 
 		not_yet("%s; one byte more: %s", passes, verdict_name(XDP_DROP));
 	if (len < 1514)
 		not_yet("%s; up to %u bytes as well", passes, len - 1);
+	if (verdict_of_type(program, *frame, 0x88b4) == XDP_DROP)
+		not_yet("%s; of type 88b4 instead, or others: %s", passes, verdict_name(XDP_DROP));
 	if (verdict_of_type(program, *frame, swapped) == XDP_DROP)
 		not_yet("%s; of type %04x instead: %s", passes, swapped, verdict_name(XDP_DROP));
 }
@@ -117,6 +119,10 @@ static struct frame ipv6_frame(unsigned int next_header)
 /* Does another byte decide? */
 static void look_elsewhere(const struct program *program)
 {
+	struct frame other = ipv6_frame(60);
+
+	if (verdict_on(program, &other) == XDP_DROP)
+		not_yet("XDP_PASS (2); with next header 60 instead: %s", verdict_name(XDP_DROP));
 	for (unsigned int i = 0; i < 54; i++) {
 		struct frame frame = ipv6_frame(60);
 

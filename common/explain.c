@@ -74,6 +74,9 @@ static const struct text texts[] = {
 	{ 0, VERIFIER, "not allowed in non-JITed programs",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "switch the JIT compiler on, sudo sysctl net.core.bpf_jit_enable=1, and load again." },
+	{ 0, VERIFIER, "type=map_value expected=map_ptr",
+	  "the kernel's verifier refuses the program: {reason}",
+	  "where a map is wanted it found a variable: end the map's declaration with SEC(\".maps\")." },
 	{ 0, VERIFIER, "R0 !read_ok",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "a path of the program ends without a verdict: return one, XDP_PASS for example." },
@@ -86,6 +89,16 @@ static const struct text texts[] = {
 	  "{file} declares its maps in the old way, struct bpf_map_def SEC(\"maps\"),\n"
 	  "which libbpf 1.0 gave up.",
 	  "declare them in SEC(\".maps\") with __uint() and __type(); compile again." },
+	{ 0, LIBRARY, ": unknown field '",
+	  "{file} declares a map with a field that libbpf does not know.",
+	  "there are type, max_entries, map_flags and pinning with __uint(), key and value with\n"
+	  "__type(); compile again." },
+	{ 0, LIBRARY, ": map type isn't specified",
+	  "{file} declares a map without a type.",
+	  "begin its declaration with __uint(type, BPF_MAP_TYPE_ARRAY), say; compile again." },
+	{ 0, LIBRARY, "bad map relo against '",
+	  "{file} uses as a map what is declared in another section than \".maps\".",
+	  "end its declaration with SEC(\".maps\") and compile again." },
 	{ -EINVAL, LIBRARY, "': failed to create: ",
 	  "the kernel does not make the map {map}: what it declares does not go with its type.",
 	  "look at its declaration: a ring buffer has max_entries, its size, and neither key nor\n"

@@ -46,6 +46,12 @@ static const struct recorded recorded[] = {
 	{ -ENODEV, "", "is gone", "ip link" },
 	{ -EINVAL, "libbpf: elf: legacy map definitions in 'maps' section are not supported by "
 	  "libbpf v1.0+\n", "old way", "SEC(\".maps\")" },
+	{ -ENOTSUP, "libbpf: map 'events': unknown field 'typ'.\n", "does not know", "max_entries" },
+	{ -EINVAL, "libbpf: map 'events': map type isn't specified.\n", "without a type", "__uint(type" },
+	{ -4005, "libbpf: prog 'p': bad map relo against 'events' in section 'maps2'\n",
+	  "another section", "SEC(\".maps\")" },
+	{ -EACCES, LOG("11: (85) call bpf_tail_call#12\nR2 type=map_value expected=map_ptr\n"),
+	  "R2 type=map_value", "SEC(\".maps\")" },
 	{ -EINVAL, "libbpf: BTF is required, but is missing or corrupted.\n", "type information", "-g" },
 	{ -ESRCH, "libbpf: prog 'p': missing BPF prog type, check ELF section name 'xdp-prog1'\n",
 	  "section name", "SEC(\"xdp\")" },
