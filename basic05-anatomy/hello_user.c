@@ -53,7 +53,7 @@ static int find_variable(struct bpf_object *obj, const char *section, const char
 		    var->offset + size <= bpf_map__value_size(map))
 			return var->offset;
 	}
-	return pr_err_because(-ENOENT, pr_text("its section %s has none of that name and size.", section),
+	return pr_err_because(-ENOENT, pr_text("its section %s has no such variable.", section),
 			      "declare it there, use it, and compile again: make",
 			      "there is no variable %s of %zu bytes in %s", name, size,
 			      pr_names.file);
