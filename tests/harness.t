@@ -225,6 +225,26 @@ run netns.t
 rm -f /run/netns/left
 expect 'the name of a network namespace' 1 '1 passed, 1 failed, 0 skipped' 'behind: /run/netns/left'
 
+file names.t <<'E'
+# outside
+mkdir "$TMPDIR/a directory" /run/xdp-lab/left; touch "$TMPDIR/.left"; echo 1..1; echo 'ok 1 - one'
+E
+run names.t
+rmdir /run/xdp-lab/left
+expect 'files in its TMPDIR, and what testenv.sh keeps of an environment' 1 '1 passed, 3 failed, 0 skipped' \
+	'/tmp/a directory' '/tmp/.left' 'behind: /run/xdp-lab/left'
+
+mkdir "$tmp/one" "$tmp/two"
+mount -t tmpfs one "$tmp/one"
+file mount.t <<'E'
+# outside
+mount -t tmpfs again "$tmp/one"; mount -t tmpfs two "$tmp/two"; echo 1..1; echo 'ok 1 - one'
+E
+run mount.t
+umount "$tmp/two" "$tmp/one" "$tmp/one"
+expect 'a mount, also where there was one' 1 '1 passed, 2 failed, 0 skipped' \
+	"left behind: mount $tmp/one (" "left behind: mount $tmp/two ("
+
 file pin.t <<'E'
 # outside
 bpftool map create /sys/fs/bpf/left type array key 4 value 4 entries 1 name left
