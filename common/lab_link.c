@@ -210,13 +210,16 @@ static bool link_is_idle(int link_fd)
  */
 static void live_alone(const char *name, int fd)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGQUIT };
 	int null, init_net;
 	sigset_t none;
 
 	setsid();
 	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		signal(ends[i], SIG_IGN); /* forgets one that waits: it was for the loader */
+		signal(ends[i], SIG_DFL);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, name);
@@ -317,7 +320,7 @@ static int start_keeper(int link_fd, const struct cli_args *args)
 	return pid;
 }
 
-int lab_attach_for(struct xdp_program *prog, const struct cli_args *args)
+static int attach_for(struct xdp_program *prog, const struct cli_args *args)
 {
 	int link_fd, keeper, prog_fd = load(prog);
 	struct bpf_prog_info info = {};
@@ -345,5 +348,15 @@ int lab_attach_for(struct xdp_program *prog, const struct cli_args *args)
 		report_end(keeper, args);
 out:
 	close(link_fd);
+	return err;
+}
+
+int lab_attach_for(struct xdp_program *prog, const struct cli_args *args)
+{
+	int err;
+
+	lab_hold_signals(); /* Ctrl-C waits until it is attached and we have said so */
+	err = attach_for(prog, args);
+	lab_release_signals();
 	return err;
 }

@@ -230,7 +230,7 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 	while :; do
 		[ "$before" = no ] || "$1" -q --dev lo -S
 		n=$((n + 1))
-		run strace -f -qq -o /dev/null -e inject=close:signal=INT:when=$n "$@"
+		run strace -qq -o /dev/null -e inject=close:signal=INT:when=$n "$@"
 		now=no said=no pins=$(find /sys/fs/bpf -name 'xdp_stats_map*' -o -name 'targets*')
 		[ -z "$(attached lo)" ] || now=yes
 		! grep -q '^Success: ' <<<"$output" || said=yes
@@ -251,6 +251,7 @@ interrupted_as_it_closes() { # ATTACHED-BEFORE COMMAND...
 		interrupted_as_it_closes no "$LAB_TREE/$program" --dev lo -S
 		interrupted_as_it_closes yes "$LAB_TREE/$program" --dev lo --unload-all
 	done
+	interrupted_as_it_closes no "$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev lo -S --for 60
 }
 
 @test "a pipe that nobody reads ends a reader without a word, and no loader in the middle" {
