@@ -73,7 +73,8 @@ static const struct text texts[] = {
 	  "compile with -O2: without it clang calls functions through pointers." },
 	{ 0, VERIFIER, "not allowed in non-JITed programs",
 	  "the kernel's verifier refuses the program: {reason}",
-	  "switch the JIT compiler on, sudo sysctl net.core.bpf_jit_enable=1, and load again." },
+	  "switch the JIT compiler on, sudo sysctl net.core.bpf_jit_enable=1, and load again;\n"
+	  "if it is on, this kernel's cannot do it: on arm64 that takes Linux 6.0." },
 	{ 0, VERIFIER, "type=map_value expected=map_ptr",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "where a map is wanted it found a variable: end the map's declaration with SEC(\".maps\")." },
