@@ -115,6 +115,9 @@ static void check_slots(const char *dev, int ifindex, const char *mode)
 	quote(loader->said, *loader->err ? loader->err : loader->out);
 	if (!line)
 		not_yet("no line of its output begins with slots:");
+	expected("one more line than before: the others, which name %s, too", PROGRAM);
+	if (!strstr(loader->out, PROGRAM))
+		not_yet("no line that names it");
 	expected("exit status 0, as it has attached the program");
 	if (loader->status)
 		not_yet("exit status %d", loader->status);
