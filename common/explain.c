@@ -31,6 +31,9 @@ struct text {
 	const char *fix;
 };
 
+#define WAS_FASTER "it is not attached any more: another process was faster."
+#define LOOK_AGAIN "see what runs there now: {self} --dev {dev} --list"
+
 /* clang-format off */
 static const struct text texts[] = {
 	{ 0, VERIFIER, "Extension program changes packet data",
@@ -123,6 +126,12 @@ static const struct text texts[] = {
 	{ -ENOEXEC, LIBRARY, NULL,
 	  "{file} is no whole object file that clang made for BPF.",
 	  "make it again: rm {file}; make" },
+
+	/* Taking off what is gone by now. */
+	{ -ENOENT, LIBRARY, "libxdp: No XDP dispatcher found on ifindex ", WAS_FASTER, LOOK_AGAIN },
+	{ -ENOENT, LIBRARY, "libxdp: Couldn't find program with id ", WAS_FASTER, LOOK_AGAIN },
+	{ -ENOENT, LIBRARY, "libxdp: Asked to unload prog ", WAS_FASTER, LOOK_AGAIN },
+	{ -ENOENT, LIBRARY, "libxdp: couldn't get program fd", WAS_FASTER, LOOK_AGAIN },
 
 	/* The device's driver, in the words that drivers use. */
 	{ 0, KERNEL, "generic XDP can't be active at the same time",

@@ -33,7 +33,9 @@ int lab_detach(const struct lab_prog *attached, const struct cli_args *args)
 		return lab_detach_link(attached, args);
 	prog = xdp_program__from_id(attached->id);
 	err = libxdp_get_error(prog);
-	if (!err)
+	if (err)
+		prog = NULL; /* it is gone by now, and what came is no pointer to be closed */
+	else
 		err = xdp_program__detach(prog, args->ifindex, attached->mode, 0);
 	if (err)
 		pr_err(err, "cannot detach %s from %s", lab_describe(attached), args->dev);

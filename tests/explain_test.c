@@ -60,6 +60,8 @@ static const struct recorded recorded[] = {
 	{ -EBADF, "libbpf: map 't': failed to initialize slot [0] to prog 'p' fd=-2: -9\n",
 	  "array of programs", "loads them all" },
 	{ -EACCES, "", "there may be a directory", "rmdir" },
+	{ -ENOENT, "libxdp: No XDP dispatcher found on ifindex 5\n", "another process", "--list" },
+	{ -ENOENT, "libxdp: Couldn't find program with id 7 on ifindex 5\n", "another process", "--list" },
 	{ -ESRCH, "libbpf: failed to find valid kernel BTF\n", "type information", "DEBUG_INFO_BTF" },
 	{ -EINVAL, LOG("8: (85) call bpf_tail_call#12\n"
 	  "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls\n"),

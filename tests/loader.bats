@@ -208,6 +208,24 @@ free() { # DEV: nothing is attached there
 	[ "$(attached left)" = "$id" ]
 }
 
+@test "-U where the kernel answers, at any moment, that it is gone: an error, and no crash" {
+	any_kernel 'the moment of an answer'
+	type strace >/dev/null || skip 'needs tool strace: it puts the answer there'
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers make calls like these of their own'
+	local n refusals=0
+	for program in basic01-xdp-pass/xdp_pass_user basic03-map-counter/xdp_load_and_stats; do
+		for n in {1..14}; do
+			! free left || ./xdp_loader -q --dev left
+			run --separate-stderr strace -qq -o /dev/null -e inject=bpf:error=ENOENT:when=$n \
+				"$LAB_TREE/$program" --dev left -U
+			[ "$status" -le 1 ] || show_run 'it should have ended by itself'
+			[ "$status" -eq 0 ] || [[ $stderr == 'Error: '*'  fix: '* ]]
+			refusals=$((refusals + status))
+		done
+	done
+	[ "$refusals" -gt 2 ]
+}
+
 @test "-U of a program that is on another device leaves both alone" {
 	./xdp_loader -q --dev left
 	./xdp_loader -q --dev right xdp_drop_func
