@@ -216,7 +216,7 @@ free() { # DEV: nothing is attached there
 	for program in basic01-xdp-pass/xdp_pass_user basic03-map-counter/xdp_load_and_stats; do
 		for n in {1..14}; do
 			! free left || ./xdp_loader -q --dev left
-			run --separate-stderr strace -qq -o /dev/null -e inject=bpf:error=ENOENT:when=$n \
+			run --separate-stderr strace -qq -o /dev/null -e "inject=bpf:error=ENOENT:when=$n" \
 				"$LAB_TREE/$program" --dev left -U
 			[ "$status" -le 1 ] || show_run 'it should have ended by itself'
 			[ "$status" -eq 0 ] || [[ $stderr == 'Error: '*'  fix: '* ]]
