@@ -151,7 +151,8 @@ make_initrd() {
 # ---- The machine
 
 start() { # kvm|tcg: sets "qemu", its process
-	local cpu=max faster='norandmaps init_on_alloc=0'
+	local cpu=max faster='norandmaps init_on_alloc=0 cryptomgr.notests'
+	faster+=' initcall_blacklist=crypto_kdf108_init,jent_mod_init'
 	# shellcheck disable=SC2054 # qemu's commas
 	local lines=(-chardev "file,id=log,path=$tmp/console" -serial chardev:log)
 	[ "$1" = tcg ] || cpu=host
@@ -165,7 +166,8 @@ start() { # kvm|tcg: sets "qemu", its process
 	fi
 	: >"$tmp/console"
 	# "faster": emulated code is translated again for each address that it runs at; with the same
-	# each time, programs start three times as fast. Nor is memory wiped that is written at once.
+	# each time, programs start three times as fast. Nor is memory wiped that is written at once, nor
+	# tried what the kernel has of cryptography, which takes a second.
 	setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -no-user-config -nodefaults -display none -machine pc -accel "$1" -cpu $cpu \
 		-smp "$cpus" -m 512 -nic none -no-reboot -kernel "$vmlinuz" -initrd "$tmp/initrd" \
