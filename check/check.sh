@@ -186,8 +186,7 @@ grade() { # LESSON ARG...
 		${LAB_IN_VM:+--one-by-one} ${LAB_PLACE:+--place "$LAB_PLACE"} 9<&-
 }
 
-# All lessons in one virtual machine: what was built here is what it sees. Only basic03 has to see two
-# processors at work: one of two that are emulated may stumble over code that the other just writes.
+# All lessons in one virtual machine: what was built here is what it sees.
 grade_in_vm() { # LESSON...
 	local arguments=(${exercise:+"$exercise"} "${options[@]}" --summary)
 	local place=${vm_options[*]}
@@ -196,11 +195,7 @@ grade_in_vm() { # LESSON...
 	# shellcheck disable=SC2016 # for the other shell
 	testenv/vm.sh ${vm_options[@]+"${vm_options[@]}"} -- bash -c 'export LAB_PLACE=$1 && n=$2
 		shift 2
-		for lesson in "${@:1:n}"; do
-			[[ $lesson = basic03* ]] && second=1 || second=0
-			{ echo $second >/sys/devices/system/cpu/cpu1/online; } 2>/dev/null || :
-			./lab check "$lesson" "${@:n+1}" || :
-		done' \
+		for lesson in "${@:1:n}"; do ./lab check "$lesson" "${@:n+1}" || :; done' \
 		bash "${place:---vm}" $# "$@" "${arguments[@]}" 9<&-
 }
 
