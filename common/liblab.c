@@ -6,6 +6,7 @@
 #include "cli.c"
 #include "explain.c"
 #include "lab_attach.c"
+#include "lab_clean.c"
 #include "lab_detach.c"
 #include "lab_dev.c"
 #include "lab_global.c"
