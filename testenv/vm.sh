@@ -244,7 +244,7 @@ last_words() { # of its kernel, if it said any
 follow() {
 	local timer='' status words=()
 	if [ -n "$limit" ]; then
-		sleep "$limit" &
+		setpriv --pdeathsig KILL sleep "$limit" >/dev/null 2>&1 &
 		timer=$!
 	fi
 	wait -n "$qemu" ${timer:+"$timer"} || :

@@ -230,18 +230,25 @@ qemu_is_gone() {
 	! kill -0 "$(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/log")" 2>/dev/null
 }
 
-@test "Ctrl-C, a lost terminal, TERM and KILL: no qemu remains, and the first three say so" {
+# Who reads what it says waits for all that have its output.
+timer_is_gone() {
+	! pgrep -f 'sleep 4321' >/dev/null
+}
+
+@test "Ctrl-C, a lost terminal, TERM and KILL: nothing of it remains, and the first three say so" {
 	local signal pid status
 	for signal in INT HUP TERM KILL; do
 		rm -f "$BATS_TEST_TMPDIR/log"
 		FAKE=slow FAKE_LOG=$BATS_TEST_TMPDIR/log env --default-signal=INT \
-			"$vm" --kernel "$kernel" -- true 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+			"$vm" --kernel "$kernel" --timeout 4321 -- true 2>"$BATS_TEST_TMPDIR/said" 3>&- &
 		pid=$!
 		until_started
+		poll pgrep -f 'sleep 4321'
 		kill "-$signal" "$pid"
 		status=0
 		wait "$pid" || status=$?
 		poll qemu_is_gone
+		poll timer_is_gone
 		case $signal:$status in
 		INT:130 | HUP:129 | TERM:143)
 			[ "$(grep -c '^vm: .*the virtual machine is gone$' "$BATS_TEST_TMPDIR/said")" = 1 ]
