@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# On Linux 6.1: the loaders, pages and the grader. See tests/guest.
-# takes: 300
+# On Linux 6.1: the loaders, the pages and the grader. See tests/guest.
+# takes: 320
 # time limit: 1500
 # outside
 # not with --quick
