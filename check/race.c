@@ -59,8 +59,8 @@ struct racer {
 };
 
 /*
- * The kernel has code that it rewrites with each program that comes into use or goes out of it, each
- * test run among them; and an emulated CPU may stumble over what the other just writes. A program
+ * The kernel has code that it rewrites with each program that comes into use or goes out of it, at
+ * each test run, too; and an emulated CPU may stumble over what the other just writes. A program
  * that is attached stays in use: to lo of a network of this thread's own, where no packet comes.
  */
 static int keep_in_use(const struct program *program)
