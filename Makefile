@@ -3,7 +3,9 @@
 
 top := .
 lessons := $(sort $(patsubst %/Makefile,%,$(wildcard *[0-9][0-9]-*/Makefile)))
-builds := $(addprefix build-,$(lessons))
+# The later ones are the larger ones: begun first, none of them is waited for alone at the end.
+last_first = $(if $(1),$(call last_first,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+builds := $(addprefix build-,$(call last_first,$(lessons)))
 kerns := $(addprefix kerns-,$(lessons))
 pages := $(patsubst %/Makefile,%,$(wildcard docs/*/Makefile)) # their readers build them
 cleans := $(addprefix clean-,common $(if $(wildcard check/.),check) $(lessons) $(pages))
