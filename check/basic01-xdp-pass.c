@@ -110,9 +110,9 @@ static void check_slots(const char *dev, int ifindex, const char *mode)
 	wanted = text("slots: native %s, skb %s, offload %s", slot(now.drv_prog_id),
 		      slot(now.skb_prog_id), slot(now.hw_prog_id));
 	expected("%s", wanted);
+	quote(loader->said, *loader->err ? loader->err : loader->out);
 	if (line && !same_words(line, wanted))
 		not_yet("%s", line);
-	quote(loader->said, *loader->err ? loader->err : loader->out);
 	if (!line)
 		not_yet("no line of its output begins with slots:");
 	expected("one more line than before: the others, which name %s, too", PROGRAM);

@@ -2,6 +2,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +239,34 @@ static void must_notice_a_link(void)
 	remove_link(link);
 }
 
+/*
+ * The device takes no program in its driver now. Who attaches all the same, in the mode in which
+ * the old one is, has found a way; who does not must not say that all is well.
+ */
+static void must_notice_a_refusal(void)
+{
+	struct lab_prog before = put_there(XDP_MODE_SKB), progs[LAB_MAX_PROGS];
+	unsigned int count;
+	struct run *made;
+
+	allow_large_frames(true);
+	made = run(CARELESS, "--dev", wire.dev, "--progname", "xdp_pass_func");
+	count = attached(progs);
+	sent("%s\n%s, in skb mode, is there; %s refuses native mode, as for frames of 9000 bytes",
+	     made->said, describe(&before, 1), wire.dev);
+	quote("it", *made->err ? made->err : made->out);
+	if (!made->status) {
+		expected("xdp_pass_func there, as it ended with status 0");
+		if (count != 1 || strcmp(progs[0].name, "xdp_pass_func"))
+			not_yet("%s", describe(progs, count));
+	}
+	expected("exit status 1 and an error message, as xdp_pass_func is not there");
+	if (made->status && (made->status != 1 || !made->err[0]))
+		not_yet("exit status %d", made->status);
+	allow_large_frames(false);
+	must_succeed(run(LOADER, "--dev", wire.dev, "--unload-all"));
+}
+
 static void check_harmless(void)
 {
 	enum xdp_attach_mode mode = rnd(0, 1) ? XDP_MODE_NATIVE : XDP_MODE_SKB;
@@ -244,11 +274,12 @@ static void check_harmless(void)
 	struct lab_prog before;
 
 	lay_wire();
-	must_notice_a_link();
 	before = put_there(mode);
 	make_mistakes(&before, file);
 	must_work("xdp_pass_func", &before, NULL);
 	must_succeed(run(LOADER, "--dev", wire.dev, "--unload-all"));
+	must_notice_a_link();
+	must_notice_a_refusal();
 	before = put_there(mode == XDP_MODE_SKB ? XDP_MODE_NATIVE : XDP_MODE_SKB);
 	must_work(rnd(0, 1) ? "swap_one" : "swap_other", &before, file);
 }
@@ -434,6 +465,82 @@ static void must_not_boast(void)
 	remove_link(link);
 }
 
+/* ---- replace: the one that is named, and no other that has come in the meantime ---- */
+
+#define MEETINGS 20
+
+/* A thread that puts two programs of the grader's in each other's place, until it is stopped. */
+static struct {
+	pthread_t thread;
+	int fds[2];
+	__u32 ids[2];
+	atomic_bool on;
+	unsigned int there; /* which of them it has put there last */
+} swapper;
+
+static bool swap_for(unsigned int next)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = swapper.fds[!next]);
+
+	return !bpf_xdp_attach(wire.ifindex, swapper.fds[next],
+			       XDP_FLAGS_DRV_MODE | XDP_FLAGS_REPLACE, &opts);
+}
+
+static void *keep_swapping(void *unused)
+{
+	(void)unused;
+	while (atomic_load(&swapper.on) && swap_for(!swapper.there))
+		swapper.there = !swapper.there;
+	return NULL; /* told to stop, or another program has taken the place of the one of these */
+}
+
+static void start_swapper(void)
+{
+	swapper.there = 0;
+	atomic_store(&swapper.on, true);
+	if (bpf_xdp_attach(wire.ifindex, swapper.fds[0], XDP_FLAGS_DRV_MODE, NULL) ||
+	    pthread_create(&swapper.thread, NULL, keep_swapping, NULL))
+		cannot_tell("./lab doctor", "no thread can replace programs on a veth");
+}
+
+/*
+ * Somebody else replaces programs at the same time. Whatever the loader sees, what it takes the
+ * place of must be the one with the id that it was told: looking first does not do.
+ */
+static void must_take_the_one_named(void)
+{
+	struct lab_prog progs[LAB_MAX_PROGS];
+	unsigned int count, there;
+	struct run *loader;
+
+	for (unsigned int n = 0; n < 2; n++) {
+		swapper.fds[n] = own_program(XDP_DROP);
+		swapper.ids[n] = id_of(swapper.fds[n]);
+	}
+	for (unsigned int n = 0; n < MEETINGS; n++) {
+		start_swapper();
+		loader = load_one("swap_one", "--replace", text("%u", swapper.ids[0]));
+		atomic_store(&swapper.on, false);
+		pthread_join(swapper.thread, NULL);
+		there = swapper.there;
+		count = attached(progs);
+		sent("%s\nwhile %u and %u are put in each other's place all the time", loader->said,
+		     swapper.ids[0], swapper.ids[1]);
+		quote("it", loader->err);
+		expected("swap_one in the place of %u, or what was there, and an error",
+			 swapper.ids[0]);
+		if (count != 1)
+			not_yet("%s", describe(progs, count));
+		if (progs[0].id != swapper.ids[there] && there)
+			not_yet("%s in the place of %u", describe(progs, 1), swapper.ids[1]);
+		expected("exit status 0 if %u has been replaced, and else 1", swapper.ids[0]);
+		if (loader->status != (progs[0].id == swapper.ids[there]))
+			not_yet("%s, and exit status %d", describe(progs, 1), loader->status);
+		if (bpf_xdp_detach(wire.ifindex, XDP_FLAGS_DRV_MODE, NULL))
+			cannot_tell("./lab doctor", "a program cannot be taken off a veth");
+	}
+}
+
 static void check_replace(void)
 {
 	lay_wire();
@@ -442,6 +549,8 @@ static void check_replace(void)
 	replace_under_fire(rnd(8, MANY_SWAPS));
 	make_wrong_requests();
 	must_not_boast();
+	if (!has_dispatcher()) /* which is exchanged by libxdp, under a lock */
+		must_take_the_one_named();
 	begin("--skb-mode", false);
 	replace_one(false);
 }

@@ -212,6 +212,38 @@ static void check_large(const char *member)
 			sum - came == 1ULL << 32 ? ": 4294967296 short" : "");
 }
 
+#define RACE_BYTES 100
+
+static void judge_bytes_at_once(const struct map *map, const struct raced *raced)
+{
+	unsigned long long sum = RACE_BYTES * raced->runs, packets = 0, bytes = 0;
+
+	for (__u32 key = 0; key < map->info.max_entries && key < 64; key++) {
+		packets += map_number(map, key, "rx_packets");
+		bytes += map_number(map, key, "rx_bytes");
+	}
+	sent("%llu frames of %u bytes, by BPF_PROG_TEST_RUN, at once on two CPUs", raced->runs,
+	     RACE_BYTES);
+	expected("rx_packets %llu and rx_bytes %llu", raced->runs, sum);
+	if (packets != raced->runs)
+		not_yet("rx_packets %llu", packets);
+	if (bytes < sum)
+		not_yet("rx_bytes %llu: the bytes of %llu frames vanished", bytes,
+			(sum - bytes) / RACE_BYTES);
+	if (bytes > sum)
+		not_yet("rx_bytes %llu", bytes);
+}
+
+/* Where nothing comes of it, one CPU or a busy machine, nobody is kept from passing. */
+static void check_bytes_at_once(void)
+{
+	struct program *program = load(OBJECT, PROGRAM);
+	struct frame frame = frame_udp(AF_INET6, 7, 7, RACE_BYTES);
+
+	if (cpu_count() > 1)
+		race(program, &frame, 3, judge_bytes_at_once, map_of(program, MAP));
+}
+
 static void check_bytes(void)
 {
 	struct frame frames[MAX_FRAMES];
@@ -223,6 +255,7 @@ static void check_bytes(void)
 	check_bytes_counted();
 	check_large("rx_packets");
 	check_large("rx_bytes");
+	check_bytes_at_once();
 	check_null_check();
 
 	lay_wire();

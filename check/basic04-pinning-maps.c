@@ -508,26 +508,31 @@ static void check_note(const struct run *loader)
 	not_yet("no such word");
 }
 
-static void check_cleanup(void)
+/* Somebody else's map at our path, of the same shape. */
+static void check_theirs(const char *before, const char *why)
 {
-	const struct map *theirs;
+	const struct map *theirs = another_map();
 	struct run *loader;
 
-	lay_wire();
-	check_failed_unload();
-	check_own_pin();
-
-	load_program_of_lesson("xdp_pass_func");
-	theirs = another_map();
-	sent("%s, then another map of the same shape pinned at %s, and --unload-all", LOADER,
-	     pin_path());
-	expected("that this map, %u, stays pinned: the program has another", theirs->info.id);
 	pin_at(pin_path(), theirs->fd);
 	loader = run(LOADER, "--dev", wire.dev, "--unload-all");
+	sent("%s another map of the same shape pinned at %s, and --unload-all", before, pin_path());
+	expected("that this map, %u, stays pinned: %s", theirs->info.id, why);
 	succeed(loader);
 	if (pinned_id(pin_path()) != theirs->info.id)
 		not_yet("map %u, which is not the program's, is pinned no more", theirs->info.id);
 	check_note(loader);
+	unlink(pin_path());
+}
+
+static void check_cleanup(void)
+{
+	lay_wire();
+	check_failed_unload();
+	check_own_pin();
+	load_program_of_lesson("xdp_pass_func");
+	check_theirs(text("%s, then", LOADER), "the program has another");
+	check_theirs(text("no program on %s,", wire.dev), "nothing tells whose it is");
 }
 
 LESSON("basic04-pinning-maps", { "reload", check_reload }, { "reuse", check_reuse },

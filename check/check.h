@@ -186,6 +186,12 @@ extern struct wire {
 /* Makes it; both ends are up, IPv6 and checksum offload are off. */
 void lay_wire(void);
 
+/*
+ * Makes the other end one for frames of up to 9000 bytes, or undoes that. A driver that runs a
+ * program takes frames of one page: while the other end may send more, wire.dev refuses native XDP.
+ */
+void allow_large_frames(bool yes);
+
 /* One frame into wire.dev, from the other end. */
 void send_frame(const struct frame *frame);
 

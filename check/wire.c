@@ -48,7 +48,7 @@ static void ip_batch(const char *lines)
 	close(fds[0]);
 	close(fds[1]);
 	if (waitpid(pid, &status, 0) != pid || status)
-		give_up(0, "cannot make a veth pair");
+		give_up(0, "ip cannot do: %s", lines);
 }
 
 /* Checksums that are wrong shall be seen: nothing computes them late. */
@@ -112,6 +112,11 @@ void lay_wire(void)
 		give_up(errno, "a veth takes no XDP program in native mode");
 	if (wanted.noise)
 		make_noise();
+}
+
+void allow_large_frames(bool yes)
+{
+	ip_batch(text("link set dev %s mtu %d\n", wire.peer, yes ? 9000 : 1500));
 }
 
 /* ---- Frames in and out ---- */
