@@ -16,6 +16,7 @@ lesson='' exercise='' all='' format='' want_time='' vm='' summary='' words=() pa
 tests=0            # written in TAP so far
 built_in=0         # seconds
 declare -A results # of each lesson: 0 passed, 1 not yet, 3 cannot tell
+stuck=''           # something has failed that had not passed before
 
 read_arguments() { # ARG...
 	while [ $# -gt 0 ]; do
@@ -181,9 +182,19 @@ hand_over() { # LESSON
 	[ "$status" -ne 2 ] || echo "lab: not all of $1 can be read: see above" >&2
 }
 
+# Of all exercises that of a lesson are asked for: those that have passed before, ",a,b,".
+behind() { # LESSON
+	local one list=','
+	[ -z "$all$exercise" ] || return 0
+	for one in $(exercises "$1"); do
+		! has_passed "$1" "$one" || list+=$one,
+	done
+	echo "$list"
+}
+
 grade() { # LESSON ARG...
 	hand_over "$1" | as_root "$here/check/grade" "$@" --summary --built-in "$built_in" \
-		${LAB_IN_VM:+--one-by-one} ${LAB_PLACE:+--place "$LAB_PLACE"} 9<&-
+		--passed "$(behind "$1")" ${LAB_IN_VM:+--one-by-one} ${LAB_PLACE:+--place "$LAB_PLACE"} 9<&-
 }
 
 # All lessons in one virtual machine: what was built here is what it sees.
@@ -227,7 +238,10 @@ record() { # SUMMARY: what came of a lesson, and keeps what has passed
 	results[${words[1]}]=0
 	for name in "${words[@]:2}"; do
 		case ${name#*=} in
-		failed) results[${words[1]}]=1 ;;
+		failed)
+			results[${words[1]}]=1
+			[[ $(behind "${words[1]}") = *,${name%=*},* ]] || stuck=1
+			;;
 		lab) [ "${results[${words[1]}]}" -eq 1 ] || results[${words[1]}]=3 ;;
 		passed)
 			has_passed "${words[1]}" "${name%=*}" ||
@@ -286,7 +300,7 @@ check_all() { # LESSON...
 	for lesson; do
 		take_lock
 		build "$lesson" || {
-			results[$lesson]=$?
+			results[$lesson]=$? stuck=1
 			continue
 		}
 		if [ -n "$vm" ]; then
@@ -339,7 +353,10 @@ options=(${all:+--all} ${format:+"$format"} ${want_time:+--time} ${pass[@]+"${pa
 check_all $todo
 [ "$format" != --tap ] || echo "1..$tests"
 case " ${results[*]} " in
-*' 1 '*) exit 1 ;;
+*' 1 '*)
+	[ -n "$stuck" ] || say_next
+	exit 1
+	;;
 *' 3 '*)
 	[ -z "$(untold)" ] || say_next
 	exit 3

@@ -47,11 +47,16 @@ struct wanted {
 	int format; /* AS_… */
 	int time, summary, noise; /* what else to print, or to do */
 	int one_by_one; /* no checks side by side */
+	const char *passed; /* the exercises that have passed before: ",bytes,verdicts," */
 	const char *place; /* what lab check was told of where to run: "--vm"; or NULL */
 	double built_in; /* seconds that the build took; negative: not told */
 };
 
 extern struct wanted wanted;
+
+/* Has it passed before? Then it keeps nobody from the next ones, unless all is to be told. */
+bool is_behind(const struct exercise *exercise);
+
 extern struct outcome *outcomes; /* one for each exercise of the lesson */
 extern char tree[]; /* the top of the tree, an absolute path without a slash at its end */
 

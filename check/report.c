@@ -120,11 +120,15 @@ static void report_text(unsigned int number, const struct exercise *exercise,
 		[NOT_YET] = "not yet",
 		[CANNOT_TELL] = "cannot tell",
 	};
+	bool behind = outcome->result == NOT_YET && is_behind(exercise);
 
 	/* "cannot tell" is longer than the rest, and stands out */
-	printf("  %-8s %-*s  %s\n", words[outcome->result], column, exercise->name,
-	       title(number, exercise));
-	if (outcome->result == NOT_YET) {
+	printf("  %-8s %-*s  %s\n", behind ? "not now" : words[outcome->result], column,
+	       exercise->name, title(number, exercise));
+	if (behind) {
+		say("before", "it has passed, so the next ones are judged all the same");
+		say("again", text("%s", again(exercise)));
+	} else if (outcome->result == NOT_YET) {
 		if (outcome->sent[0])
 			say("sent", text("%s (seed%c%04x)", outcome->sent, GLUE, wanted.seed));
 		if (outcome->expected[0])

@@ -51,8 +51,26 @@ setup() {
 	silent_about 'summary'
 	says 0 'Next: ' -- ./lab check basic01
 	says 0 'is what it was before' -- ./lab undo 1
-	says 1 "not yet  $first" -- ./lab check basic01
+	says 1 "not now  $first" 'it has passed' -- ./lab check basic01
+	says 1 "not yet  $first" 'sent ' -- ./lab check basic01 --all
 	[ -z "$(find . -user root)" ]
+}
+
+@test "what has passed before keeps nobody from the next one" {
+	./lab solution basic01 "$first" --apply
+	says 0 "ok       $first" -- ./lab check basic01 "$first"
+	sed -i 's/return XDP_DROP;/return XDP_PASS;/' $lesson/xdp_pass_kern.c
+	says 1 "not now  $first" 'it has passed' 'not yet  mode' '-        alive' -- ./lab check basic01
+	says 1 "not yet  $first" 'expected the verdict XDP_DROP' -- ./lab check basic01 "$first"
+	says 1 '"result":"not yet"' '"exercise":"mode"' '"result":"not run"' -- ./lab check basic01 --json
+	says 1 'not ok 1 ' 'not ok 2 ' '# SKIP an earlier' -- ./lab check basic01 --tap
+	./lab solution basic01 alive --apply
+	says 0 'ok       alive' -- ./lab check basic01
+	sed -i 's/return XDP_DROP;/return XDP_PASS;/' $lesson/xdp_pass_kern.c
+	says 1 "not now  $first" 'ok       alive' 'Next: basic02' -- ./lab check basic01
+	echo 'int' >>$lesson/xdp_pass_kern.c
+	says 1 'error: ' -- ./lab check basic01
+	silent_about 'Next:'
 }
 
 @test "a source that is brought back with its old date is built again, once" {
