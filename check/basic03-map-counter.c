@@ -241,7 +241,7 @@ static void check_bytes_at_once(void)
 	struct frame frame = frame_udp(AF_INET6, 7, 7, RACE_BYTES);
 
 	if (cpu_count() > 1)
-		race(program, &frame, 3, judge_bytes_at_once, map_of(program, MAP));
+		race(program, &frame, true, 2, judge_bytes_at_once, map_of(program, MAP));
 }
 
 static void check_bytes(void)
@@ -440,7 +440,7 @@ static void check_vanishing(void)
 	if (cpu_count() < 2)
 		cannot_tell("try it where there are two: ./lab check --vm",
 			    "there is one CPU here, and it takes two to lose a packet");
-	if (!race(program, &frame, 15, judge_vanishing, map))
+	if (!race(program, &frame, false, 15, judge_vanishing, map))
 		cannot_tell("try again when the machine is less busy",
 			    "its two CPUs were hardly ever both at it: too little could be lost");
 }

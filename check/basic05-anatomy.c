@@ -164,7 +164,7 @@ static void check_at_once(void)
 	set_global(program, "greet", 0);
 	load_program(program);
 	if (cpu_count() > 1)
-		race(program, &frame, 1, judge_at_once, map_of(program, ".bss"));
+		race(program, &frame, true, 2, judge_at_once, map_of(program, ".bss"));
 }
 
 /* The number behind "NAME": in a line of JSON, or -1. */

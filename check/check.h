@@ -142,9 +142,10 @@ struct raced {
  * Runs it on this frame, on two CPUs at once, in rounds; after each, judge() compares what is in
  * the map with what has been run. A counter of the grader's own, which loses, is run in between.
  * True: it has lost so often that a program which loses nothing cannot be one that does. False: not
- * in so many seconds. To be called where there are two CPUs.
+ * in so many seconds. To be called where there are two CPUs. A program that adds something else to
+ * the same memory just before loses seldom: then the grader's own is to be one that does, too.
  */
-bool race(const struct program *program, const struct frame *frame, double at_most,
+bool race(const struct program *program, const struct frame *frame, bool seldom, double at_most,
 	  void (*judge)(const struct map *map, const struct raced *raced), const struct map *map);
 
 /* ---- Maps, read through their BTF ---- */
