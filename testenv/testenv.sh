@@ -12,12 +12,13 @@
 # What one end sends, the other end receives. XDP sees what a device receives: a program on NAME
 # sees the packets that come from inside.
 
-set -eu +f
+set -eu +Cfk +o posix # and what else a shell may have exported
+shopt -u dotglob failglob localvar_inherit nocaseglob nocasematch xpg_echo
 shopt -s nullglob
 unset GLOBIGNORE
 umask 022
-PATH=$PATH:/usr/sbin:/sbin
-typed=("$@") cmd='' making='' want=''
+export PATH="$PATH:/usr/sbin:/sbin"
+typed=("$@") cmd='' about='' making='' want='' code=1
 declare -A given=() # the options: ${given[--name]}, ${given[--vlan]}
 
 # This is also the table of what there is: what has no line here is refused, an option takes a value
@@ -70,7 +71,7 @@ die() { # WHAT [MORE...]: a message, further lines indented; exit status 1, or $
 	printf 'testenv.sh: %s\n' "$1" >&2
 	shift
 	[ $# -eq 0 ] || printf '  %s\n' "$@" >&2
-	exit "${code:-1}"
+	exit "$code"
 }
 
 wrong() { # WHAT: the command line is wrong

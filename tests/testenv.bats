@@ -794,6 +794,20 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	env -i "$t" setup --name left
 	env -i PATH=/usr/bin:/bin run=/etc making=1 want=9 env=x "$t" teardown
 	nothing_is_left
+	local option
+	for option in SHELLOPTS={noclobber,keyword,posix} \
+		BASHOPTS={failglob,dotglob,nocasematch,xpg_echo,localvar_inherit}; do
+		works "Setup environment 'left' with peer ip " -- env "$option" "$t" setup --name left
+		works ' up, no XDP program' -- env "$option" "$t" status
+		works "Tearing down environment 'left'" -- env "$option" "$t" teardown
+		nothing_is_left
+	done
+	code=0 run "$t" ping
+	[ "$status" -eq 1 ]
+	"$t" setup --name left
+	# shellcheck disable=SC2016 # the inner shell expands it
+	run env -i "$t" exec sh -c 'echo "$PATH"' # and not the one that sh makes up
+	[[ $output == *:/usr/sbin:/sbin && $(env -i "$t" exec printenv PATH) == "$output" ]]
 }
 
 @test "wrong command lines have status 2, and say where help is" {
