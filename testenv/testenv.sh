@@ -22,7 +22,8 @@ typed=("$@") cmd='' about='' making='' want='' code=1
 declare -A given=() # the options: ${given[--name]}, ${given[--vlan]}
 
 # This is also the table of what there is: what has no line here is refused, an option takes a value
-# if a word in capitals follows it, and a command takes ARGs if its line speaks of them.
+# if a word in capitals follows it, and is for the commands with a colon behind them, or for all. A
+# command takes ARGs if its line speaks of them.
 IFS='' read -rd '' help <<-END || :
 	Usage: $0 COMMAND [--name NAME] [OPTION...] [-- ARG...]
 
@@ -44,8 +45,8 @@ IFS='' read -rd '' help <<-END || :
 
 	  -n, --name NAME     the environment; without it, the one used last
 	  -g, --gen-new       setup: make up a name (it does without --name, too)
-	      --legacy-ip     setup: IPv4 as well; ping: use it
-	      --vlan          setup: VLANs 1 and 2 on top
+	      --legacy-ip     setup, reset: IPv4 as well; ping: use it
+	      --vlan          setup, reset: VLANs 1 and 2 on top
 	  -l, --loader PROG   load, unload: use this loader
 	      --all           teardown: every environment
 	  -v, --verbose       print the commands that are run, so that you can type them
@@ -81,7 +82,7 @@ wrong() { # WHAT: the command line is wrong
 unknown() { # KIND WORD: it means nothing; is there one that begins like it?
 	local len
 	for ((len = ${#2}; len > 1; len--)); do
-		[[ ${2:0:len} == -- || ! $help =~ $'\n  '(-.,\ |\ *)("${2:0:len}"[^\ ]*)\  ]] ||
+		[[ ${2:0:len} == -- || ! $help =~ $'\n  '(-.,\ |\ *)("${2:0:len}"[^\ ,]*)[\ ,] ]] ||
 			wrong "unknown $1 '$2'. Did you mean ${BASH_REMATCH[2]}?"
 	done
 	wrong "unknown $1 '$2'."
@@ -192,7 +193,6 @@ teardown() {
 }
 
 reset() {
-	unset 'given[--all]'
 	teardown
 	want=${num#0} # 0: nobody knows
 	[ "$ipv6$ipv4" != 11 ] || given[--legacy-ip]=1
@@ -276,7 +276,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		option=${1%%=*}
 		[[ ! $help =~ $'\n'"  $option, "(--[^\ ]+) ]] || option=${BASH_REMATCH[1]}
 		if [[ ! $help =~ $'\n  '(-.,\ |\ +)"$option"(\ [A-Z]+)?\ \  ]]; then
-			[[ ! $cmd =~ ^(ping|tcpdump|load|unload|stats)$ ]] ||
+			[[ $about != *ARG* ]] ||
 				wrong "unknown option '$1'. What $cmd itself is to get stands after --: $cmd -- $*"
 			unknown option "$1"
 		elif [ -z "${BASH_REMATCH[2]}" ]; then
@@ -292,9 +292,14 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		;;
 	*)
 		[[ $cmd != exec && $cmd != help ]] || break
-		[ -z "$cmd" ] ||
-			wrong "'$1' is one word too many. What $cmd itself is to get stands after --."
+		hint=" Did you mean --name $1?"
+		[[ ! $cmd =~ ^(list|alias)$ ]] || hint=''
+		[[ $about != *ARG* ]] || hint=" What $cmd itself is to get stands after --."
+		[ -z "$cmd" ] || wrong "'$1' is one word too many.$hint"
 		cmd=$1
+		[ "$cmd" != st ] || cmd=status
+		[[ $help =~ $'\n'"  $cmd  "([^$'\n']*) || $cmd == help ]] || unknown command "$cmd"
+		about=${BASH_REMATCH[1]-}
 		;;
 	esac
 	shift
@@ -302,16 +307,20 @@ done
 [ "${1-}" != -- ] || shift
 
 [ -z "${given[--help]-}" ] || cmd=help
-[ "$cmd" != st ] || cmd=status
 if [[ -z $cmd || $cmd = help ]]; then
 	[ -n "$cmd" ] || exec >&2
 	printf %s "$help"
 	[ -z "$cmd" ] || exit 0
 	exit 2
 fi
-[[ $help =~ $'\n'"  $cmd  "([^$'\n']*) ]] || unknown command "$cmd"
-[ $# -eq 0 ] || [[ ${BASH_REMATCH[1]} == *ARG* ]] ||
-	wrong "'$1' is one word too many: $cmd takes nothing after --."
+for option in "${!given[@]}"; do
+	[[ $help =~ $'\n  '(-.,\ |\ +)"$option"(\ [A-Z]+)?\ \ ([^$'\n']*) ]]
+	[[ (${BASH_REMATCH[3]} != *:* || \ ${BASH_REMATCH[3]} =~ \ $cmd(,[^:\;]*)?:) &&
+		! $option$cmd =~ ^--name(list|alias)$ ]] || wrong "$cmd has no option $option."
+	[[ $option != --@(all|gen-new) || ! -v given[--name] ]] ||
+		wrong "$option and --name contradict each other."
+done
+[[ $# -eq 0 || $about == *ARG* ]] || wrong "'$1' is one word too many: $cmd takes nothing after --."
 [ $# -gt 0 ] || [ "$cmd" != exec ] || wrong 'exec needs a command: exec ip address'
 env=${given[--name]-} verbose=${given[--verbose]-}
 [[ ! -v given[--name] ]] || check_name

@@ -813,10 +813,51 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 @test "wrong command lines have status 2, and say where help is" {
 	any_kernel 'the command line'
 	for line in frobnicate 'setup --frobnicate' 'setup --name' 'setup --all=yes' 'setup left' exec -x \
-		'list -- left' 'ping -c 1' '--name= setup'; do
+		'list -- left' 'ping -c 1' '--name= setup' 'list left' 'exec -x'; do
 		# shellcheck disable=SC2086 # words
 		run "$t" $line
 		[ "$status" -eq 2 ]
 		grep -q -- '--help' <<<"$output"
 	done
+}
+
+@test "what was meant is said" {
+	any_kernel 'the command line'
+	local line
+	# shellcheck disable=SC2089 # its quotes are printed
+	for line in "setup left|'left' is one word too many. Did you mean --name left?" \
+		"ping left|'left' is one word too many. What ping itself is to get stands after --." \
+		"list left|'left' is one word too many." "seup left|unknown command 'seup'. Did you mean setup?" \
+		"-nfoo setup|unknown option '-nfoo'. Did you mean -n?" \
+		"setup --vla|unknown option '--vla'. Did you mean --vlan?" \
+		"ping -c 1|unknown option '-c'. What ping itself is to get stands after --: ping -- -c 1"; do
+		# shellcheck disable=SC2086,SC2090 # words
+		run "$t" ${line%|*}
+		[ "$status" -eq 2 ]
+		[ "${lines[0]}" = "testenv.sh: ${line#*|}" ]
+	done
+}
+
+@test "an option that a command does not have, or that contradicts another, changes nothing" {
+	any_kernel 'the command line'
+	local line
+	"$t" setup --name left >/dev/null
+	for line in 'setup --all' 'reset --all' 'setup --loader true' 'ping --vlan' 'list --name left' \
+		'status --gen-new' 'alias --name left' 'stats --loader true' 'exec --legacy-ip true'; do
+		# shellcheck disable=SC2086 # words
+		run "$t" $line
+		[ "$status" -eq 2 ]
+		[[ ${lines[0]} == "testenv.sh: ${line%% *} has no option --"*. ]]
+	done
+	for line in 'teardown --all --name left' 'setup --name right --gen-new'; do
+		# shellcheck disable=SC2086 # words
+		run "$t" $line
+		[ "$status" -eq 2 ]
+		[[ ${lines[0]} == 'testenv.sh: --'*' and --name contradict each other.' ]]
+	done
+	[ "$(ls /run/xdp-lab/env)" = left ]
+	"$t" reset --legacy-ip --name left >/dev/null
+	"$t" ping --legacy-ip -- -q -c 1
+	"$t" load --loader true
+	"$t" unload --loader true
 }
