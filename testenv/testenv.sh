@@ -201,11 +201,10 @@ reset() {
 }
 
 load() { # [ARG...]: become the loader that is meant
-	local prog loader=${given[--loader]-} or=' Or say --loader PROG.'
+	local loader=${given[--loader]-} or=' Or say --loader PROG.'
+	local lesson=$'\nPROGS := ([^ \n]+).*/lesson.mk' # in its Makefile
 	[ "$cmd" != stats ] || loader=./xdp_stats or=''
-	for prog in ./xdp_loader ./xdp_load_and_stats ./xdp_pass_user; do
-		[ -n "$loader" ] || [ ! -x "$prog" ] || loader=$prog
-	done
+	[[ -n $loader || ! -f Makefile || ! $(<Makefile) =~ $lesson ]] || loader=./${BASH_REMATCH[1]}
 	[ -n "$(type -P -- "$loader")" ] || die "there is no ${loader:-loader in this directory}." \
 		"Go to a lesson and build it: cd basic04-pinning-maps && make.$or"
 	show "$loader" --dev "$env" "$@"

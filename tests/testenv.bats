@@ -420,6 +420,33 @@ pin_for() { # NETNS DEV...
 	done
 }
 
+@test "load and unload find the program of each lesson" {
+	any_kernel 'what the script does'
+	"$t" setup --name left >/dev/null
+	local lesson program
+	for lesson in "$LAB_TREE"/{basic,packet}[0-9]*; do
+		cd "$lesson"
+		# shellcheck disable=SC2016 # for make
+		program=$(make -s --eval 'tell: ; @echo $(firstword $(PROGS))' tell)
+		run "$t" -v load -- --version
+		[ "$status" -eq 0 ]
+		[[ ${lines[*]} == *"./$program --dev left --version"* ]]
+	done
+	cd "$LAB_TREE/basic06-calls"
+	"$t" load -- -q
+	[ -n "$(attached left)" ]
+	"$t" unload
+	[ -z "$(attached left)" ]
+	mkdir "$BATS_TEST_TMPDIR/lesson"
+	cp Makefile "$BATS_TEST_TMPDIR/lesson/"
+	cd "$BATS_TEST_TMPDIR/lesson"
+	run "$t" load
+	[ "${lines[0]}" = 'testenv.sh: there is no ./calls_user.' ]
+	rm Makefile
+	run "$t" load
+	[ "${lines[0]}" = 'testenv.sh: there is no loader in this directory.' ]
+}
+
 @test "reset makes the same environment anew" {
 	"$t" setup --name left --legacy-ip >/dev/null
 	"$LAB_TREE/basic02-prog-by-name/xdp_loader" --dev left xdp_drop_func >/dev/null
