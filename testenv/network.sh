@@ -110,6 +110,17 @@ is_there() { # WHAT-IP-SHOWS: is our device among them? Who is inside cannot see
 		[[ $'\n'$1 =~ $'\n'[0-9]+": $env@"[^$'\n']*"alias xdp-lab:$env"([\\]|$'\n'|$) ]]
 }
 
+show_network() { # what the kernel knows of both ends
+	local what in
+	for what in link address neighbour route '-6 route'; do
+		for in in "$what show dev $env" "-n $env $what show dev veth0"; do
+			printf '\nip %s\n' "$in"
+			# shellcheck disable=SC2086 # words
+			ip $in 2>&1 || :
+		done
+	done
+}
+
 # What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
 # half made may lack its mark: then its address tells, or that nothing but lo is in the namespace.
 look() {

@@ -21,9 +21,9 @@ export PATH="$PATH:/usr/sbin:/sbin"
 typed=("$@") cmd='' about='' making='' want='' code=1
 declare -A given=() # the options: ${given[--name]}, ${given[--vlan]}
 
-# This is also the table of what there is: what has no line here is refused, an option takes a value
-# if a word in capitals follows it, and is for the commands with a colon behind them, or for all. A
-# command takes ARGs if its line speaks of them.
+# This is also the table of what there is, and all else is refused: an option takes a value if a word
+# in capitals follows it, and is for all commands, or those before a colon; ARGs are for those whose
+# line speaks of them.
 IFS='' read -rd '' help <<-END || :
 	Usage: $0 COMMAND [--name NAME] [OPTION...] [-- ARG...]
 
@@ -69,9 +69,8 @@ show() { # COMMAND...: with -v print it
 }
 
 die() { # WHAT [MORE...]: a message, further lines indented; exit status 1, or $code
-	printf 'testenv.sh: %s\n' "$1" >&2
-	shift
-	[ $# -eq 0 ] || printf '  %s\n' "$@" >&2
+	set -- "${@/#/  }"
+	printf '%s\n' "testenv.sh:${1# }" "${@:2}" >&2
 	exit "$code"
 }
 
@@ -88,9 +87,8 @@ unknown() { # KIND WORD: it means nothing; is there one that begins like it?
 	wrong "unknown $1 '$2'."
 }
 
-none() { # there is no such environment
-	# shellcheck disable=SC2016 # the quotes are printed
-	die "there is no environment${env:+ '$env'}." \
+none() { # there is no environment of that name
+	die "there is no environment${env:+" '$env'"}." \
 		"${known[*]:+These exist: ${known[*]}. }Make one: $0 setup --name ${env:-veth-basic02}"
 }
 
@@ -119,15 +117,12 @@ inside() { # COMMAND...: become it, in the network inside; /sys, and so /sys/fs/
 
 # shellcheck disable=SC2317 # the EXIT trap
 undo() { # however setup ends before the environment stands: nothing is left
-	local status=$?
+	local status=$? left='nothing of it is left.'
 	trap '' HUP INT PIPE TERM
 	[ -n "$making" ] || exit "$status"
 	lock
-	if (remove) >&2; then
-		echo "testenv.sh: setup of '$env' did not end; nothing of it is left." >&2
-	else
-		echo "testenv.sh: something of '$env' is left; try: $0 teardown --name $env" >&2
-	fi
+	(remove) >&2 || left="something of it is left; try: $0 teardown --name $env"
+	echo "testenv.sh: setup of '$env' did not end; $left" >&2
 	exit "$status"
 }
 
@@ -155,20 +150,14 @@ setup() {
 }
 
 first_ping() { # until the other end answers, three seconds at most
-	local said what in end=$((SECONDS + 3))
+	local said end=$((SECONDS + 3))
 	printf 'Running ping from inside test environment:\n\n'
 	show nsenter "--net=/run/netns/$env" ping -c 1 -W 1 "$host"
 	until said=$(nsenter "--net=/run/netns/$env" ping -c 1 -W 1 "$host" 2>&1); do
 		[ "$SECONDS" -lt "$end" ] && sleep 0.02 && continue
 		making='' # it stands, to be looked at
 		printf '%s\n' "$said"
-		for what in link address neighbour route '-6 route'; do
-			for in in "$what show dev $env" "-n $env $what show dev veth0"; do
-				printf '\nip %s\n' "$in"
-				# shellcheck disable=SC2086 # words
-				ip $in 2>&1 || :
-			done
-		done
+		show_network
 		die "'$env' is made, but $host does not answer; above is what the kernel knows." \
 			"Often a firewall here drops what a new device receives; allow $env: nft list ruleset" \
 			"Then try again: $0 ping --name $env. Or remove it: $0 teardown --name $env"
@@ -305,13 +294,8 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ "${1-}" != -- ] || shift
 
-[ -z "${given[--help]-}" ] || cmd=help
-if [[ -z $cmd || $cmd = help ]]; then
-	[ -n "$cmd" ] || exec >&2
-	printf %s "$help"
-	[ -z "$cmd" ] || exit 0
-	exit 2
-fi
+[[ $cmd != help && ! -v given[--help] ]] || { printf %s "$help" && exit; }
+[ -n "$cmd" ] || { printf %s "$help" >&2 && exit 2; }
 for option in "${!given[@]}"; do
 	[[ $help =~ $'\n  '(-.,\ |\ +)"$option"(\ [A-Z]+)?\ \ ([^$'\n']*) ]]
 	[[ (${BASH_REMATCH[3]} != *:* || \ ${BASH_REMATCH[3]} =~ \ $cmd(,[^:\;]*)?:) &&
@@ -344,10 +328,8 @@ fi
 case $cmd in
 enter)
 	[ -t 0 ] || inside bash
-	inside bash --rcfile <(
-		echo "[ ! -f ~/.bashrc ] || . ~/.bashrc; PS1=\"[$env] \${PS1-}\""
-		print_alias
-	)
+	rc="[ ! -f ~/.bashrc ] || . ~/.bashrc; PS1=\"[$env] \${PS1-}\""
+	inside bash --rcfile <(echo "$rc" && print_alias)
 	;;
 exec) inside "$@" ;;
 tcpdump) inside tcpdump -l -n -e -i veth0 "$@" ;;
