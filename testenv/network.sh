@@ -53,13 +53,21 @@ lock() { # one at a time makes or removes; the kernel unlocks when this process 
 		"See which one: fuser -v $run/lock"
 }
 
-find_known() { # the environments there are, in $known; what setup cannot have written is none
-	local file
+is_known() { # NAME
+	[[ " ${known[*]} " == *" $1 "* ]]
+}
+
+# The environments there are, in $known; what setup cannot have written is none. Where that is lost,
+# a device still tells by its alias.
+find_known() {
+	local file name
 	known=()
-	for file in "$run"/env/*; do
-		[[ ! -f $file || ! ${file##*/} =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,14}$ ]] ||
-			known+=("${file##*/}")
-	done
+	for file in "$run"/env/* /sys/class/net/*/ifalias; do
+		name=xdp-lab:${file##*/}
+		[[ $file != /sys/* ]] || read -r name <"$file" || continue
+		is_known "${name#xdp-lab:}" || [[ ! -f $file || $file != */"${name#xdp-lab:}"?(/ifalias) ||
+			! $name =~ ^xdp-lab:[A-Za-z0-9_][A-Za-z0-9._-]{0,14}$ ]] || known+=("${name#xdp-lab:}")
+	done 2>/dev/null
 }
 
 check_name() { # can an environment be called $env?
@@ -75,6 +83,13 @@ check_name() { # can an environment be called $env?
 	[ -z "$why" ] || wrong "'$env' cannot be the name of an environment: $why."
 }
 
+find_addresses() { # VLAN END: what one end (1 outside, 2 inside) has there, in $addresses
+	addresses="fc00:dead:cafe:$(($1 * 1000 + num))::$2 10.$((11 + $1)).$num.$2"
+	[ "$ipv6" = 1 ] || addresses=${addresses#* }
+	[ "$ipv4" = 1 ] || addresses=${addresses% *}
+	[ "$num" != 0 ] || addresses=''
+}
+
 # What setup wrote down of $env, a line: its number, then 1 or 0 for each of IPv6, IPv4, VLANs, and
 # whether it stands. A line that is not like that says nothing. And what follows from it.
 read_state() {
@@ -84,12 +99,14 @@ read_state() {
 	read -r num ipv6 ipv4 vlan ready <<<"$line"
 	ids=0 # of its VLANs; 0 is what comes without a tag
 	[ "$vlan" = 0 ] || ids='0 1 2'
-	hosts="fc00:dead:cafe:$num::1 10.11.$num.1"
-	[ "$ipv6" = 1 ] || hosts=${hosts#* }
-	[ "$ipv4" = 1 ] || hosts=${hosts% *}
-	peers=${hosts/1 /2 } host=${hosts%% *}
-	peers=${peers%1}2 peer=${host%1}2
+	find_addresses 0 2
+	peers=$addresses peer=${addresses%% *}
+	find_addresses 0 1
+	hosts=$addresses host=${addresses%% *}
 	anew="Make it anew: $0 reset --name $env"
+	broken=''
+	[ "$ready" != 0 ] || broken='is half made: its setup did not end'
+	[ "$ready" != - ] || broken='is a leftover: what was noted of it is lost'
 	# A device whose address nobody chose gets another one from udev a moment later, and then the
 	# static neighbours would be wrong.
 	printf -v mac '02:ca:fe:00:%02x:0' "$num" # and 1 outside, 2 inside
@@ -105,9 +122,10 @@ is_marked() { # WHAT-IP-SHOWS: does a device there carry our alias?
 	[[ $1$'\n' == *"alias xdp-lab:$env"[\\$'\n']* ]]
 }
 
-is_there() { # WHAT-IP-SHOWS: is our device among them? Who is inside cannot see it.
-	[ -n "$within" ] ||
-		[[ $'\n'$1 =~ $'\n'[0-9]+": $env@"[^$'\n']*"alias xdp-lab:$env"([\\]|$'\n'|$) ]]
+is_there() { # DEVICE WHAT-IP-SHOWS: is it there, and ours? $part is what is said of it.
+	part=''
+	[[ ! $'\n'$2 =~ $'\n'([0-9]+": $1@"[^$'\n']*($'\n'\ [^$'\n']*)*) ]] || part=${BASH_REMATCH[1]}
+	is_marked "$part"
 }
 
 show_network() { # what the kernel knows of both ends
@@ -121,19 +139,31 @@ show_network() { # what the kernel knows of both ends
 	done
 }
 
-# What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. What is
-# half made may lack its mark: then its address tells, or that nothing but lo is in the namespace.
+find_broken() { # WHAT-IP-SHOWS: what is wrong with $env, in $broken; from inside no device is seen
+	[ -n "$broken" ] || [ -e "/run/netns/$env" ] || broken='has lost its network namespace'
+	is_there "$env" "$1" || [ -n "$broken$within" ] || broken='has lost its device'
+}
+
+must_stand() {
+	find_broken "$(ask -d address show dev "$env")"
+	[ -z "$broken" ] || die "environment '$env' $broken." "$anew"
+}
+
+# What is there of $env, and is it ours? $device and $netns get ours, theirs or nothing. A device
+# that lost its mark, or has none yet, is told by the address that setup gave it; a namespace that
+# is half made, by having nothing but lo in it.
 look() {
-	local id there # the namespace, if our device has its other end in it
+	local id seen there # the namespace, if our device has its other end in it
 	device='' netns='' inside=''
 	outside=$(ask -o link show dev "$env") || :
-	if is_marked "$outside" || [[ $ready$outside == 0*" ${mac}1 "* ]]; then
+	if is_marked "$outside" || [[ $ready$outside == [01]*" ${mac}1 "* ]]; then
 		device=ours
 	elif [ -n "$outside" ]; then
 		device=theirs outside=''
 	fi
-	for id in ${ids#0}; do
-		outside+=$'\n'$(ask -o link show dev "$env.$id") || :
+	[[ $vlan$ready == 0[01] ]] || for id in 1 2; do # where nobody knows, the mark tells
+		seen=$(ask -o link show dev "$env.$id") || :
+		! is_marked "$seen" || vlan=1 outside+=$'\n'$seen
 	done
 	[ -e "/run/netns/$env" ] || return 0
 	netns=ours there=''
@@ -188,8 +218,8 @@ find_running() { # the processes inside, in $running
 	local proc name
 	running=()
 	for proc in /proc/[0-9]*; do
-		[ ! "$proc/ns/net" -ef "/run/netns/$env" ] || ! read -r name <"$proc/comm" ||
-			running+=("$name (pid ${proc##*/})")
+		[ ! "$proc/ns/net" -ef "/run/netns/$env" ] || [ "$proc" = /proc/$$ ] ||
+			! read -r name <"$proc/comm" || running+=("$name (pid ${proc##*/})")
 	done 2>/dev/null
 }
 
@@ -223,35 +253,38 @@ remove() { # take $env away, whatever there is of it
 # ---- Making
 
 check_new() { # WHAT-IP-SHOWS: nothing of this name may exist
-	local dev
-	if read_state; then
+	local dev is
+	find_known
+	if read_state || is_known "$env" || [ -e "/run/netns/$env" ]; then
+		anew+=${given[--legacy-ip]:+ --legacy-ip}${given[--vlan]:+ --vlan}
 		look
-		[[ $device$netns != *ours* ]] || [ "$ready" = 1 ] ||
-			die "environment '$env' is half made: its setup did not end." "$anew"
-		[[ $device$netns != *ours* ]] || die "environment '$env' exists already; its peer ip is $peer." \
-			"Use it: $0 ping --name $env." \
-			"$anew${given[--legacy-ip]:+ --legacy-ip}${given[--vlan]:+ --vlan}"
-		remove # by hand somebody has removed the rest
+		if [[ $device$netns == *ours* ]]; then
+			must_stand
+			die "environment '$env' exists already; its peer ip is $peer." \
+				"Use it: $0 ping --name $env." "$anew"
+		fi
+		[ ! -f "$run/env/$env" ] || remove # by hand somebody has removed the rest
 	fi
 	[ ! -e "$run/env/$env" ] || die "$run/env/$env is no file, and testenv.sh did not make it." \
 		"Choose another --name, or remove it."
 	for dev in "$env" ${given[--vlan]:+"$env.1" "$env.2"}; do
-		[[ ! $1 =~ $'\n'[0-9]+": $dev"[@:] ]] ||
-			die "there is a device '$dev' already. Choose another --name." \
-				"It is: $(ask -br link show dev "$dev")"
+		# What went by itself since then is not shown any more.
+		[[ ! $1$'\n' =~ $'\n'([0-9]+": $dev"[@:]|\ +"altname $dev"$'\n') ]] ||
+			! is=$(ask -br link show dev "$dev") ||
+			die "there is a device '$dev' already. Choose another --name." "It is: $is"
 	done
 	[ ! -e "/run/netns/$env" ] ||
 		die "there is a network namespace '$env', and testenv.sh did not make it. Choose another --name."
 }
 
 choose_number() { # WHAT-IP-SHOWS: the lowest that no environment and no address uses
-	local name used=' '
-	find_known
+	local name used=' ' six four=${given[--vlan]:+23}
 	for name in "${known[@]}"; do
 		! read -r num _ <"$run/env/$name" || used+="$num "
-	done
+	done 2>/dev/null
 	for num in $want {1..254}; do
-		[[ $used == *" $num "* || $1 =~ \ (fc00:dead:cafe:$num::|10\.11\.$num\.) ]] || return 0
+		six=$num${given[--vlan]:+"|$((1000 + num))|$((2000 + num))"}
+		[[ $used == *" $num "* || $1 =~ \ (fc00:dead:cafe:($six)::|10\.1[1$four]\.$num\.) ]] || return 0
 	done
 	die 'all 254 numbers are in use. Remove what you do not need.' "See what there is: $0 list"
 }
@@ -266,7 +299,8 @@ make_pair() { # the namespace and both ends with their VLANs, not yet up
 		"link add dev veth0 index $index netns $env $is ${mac}2 type veth peer name $env $is ${mac}1" \
 		"link set dev $env alias xdp-lab:$env"
 	for id in ${ids#0}; do
-		batch '' "link add link $env name $env.$id type vlan id $id"
+		batch '' "link add link $env name $env.$id type vlan id $id" \
+			"link set dev $env.$id alias xdp-lab:$env"
 		batch "$env" "link add link veth0 name veth0.$id type vlan id $id"
 	done
 	{ echo 0 >"$off"; } 2>/dev/null || :
@@ -294,15 +328,20 @@ tune() { # DEVICE [PREFIX...]: silence it and its VLANs, switch offloads off; PR
 }
 
 raise() { # NETNS END DEVICE [COMMAND...]: after these, one end (1 outside, 2 inside) and its VLANs
-	local id dev six four other=$((3 - $2)) todo=("${@:4}")
+	local id dev address len other=$((3 - $2)) todo=("${@:4}")
 	for id in $ids; do
-		dev=$3.$id six=fc00:dead:cafe:$((id * 1000 + num)):: four=10.$((11 + id)).$num.
-		dev=${dev%.0}
-		[ "$ipv6" = 0 ] || todo+=("address add dev $dev $six$2/64 nodad")
-		[ "$ipv4" = 0 ] || todo+=("address add dev $dev $four$2/24")
+		dev=$3.$id dev=${dev%.0}
+		find_addresses "$id" "$2"
+		for address in $addresses; do
+			len=/24
+			[[ $address != *:* ]] || len='/64 nodad'
+			todo+=("address add dev $dev $address$len")
+		done
 		todo+=("link set dev $dev up")
-		[ "$ipv6" = 0 ] || todo+=("neighbour add $six$other lladdr $mac$other dev $dev nud permanent")
-		[ "$ipv4" = 0 ] || todo+=("neighbour add $four$other lladdr $mac$other dev $dev nud permanent")
+		find_addresses "$id" "$other"
+		for address in $addresses; do
+			todo+=("neighbour add $address lladdr $mac$other dev $dev nud permanent")
+		done
 	done
 	batch "$1" "${todo[@]}"
 }

@@ -18,7 +18,7 @@ shopt -s nullglob
 unset GLOBIGNORE
 umask 022
 export PATH="$PATH:/usr/sbin:/sbin"
-typed=("$@") cmd='' about='' making='' want='' code=1
+typed=("$@") cmd='' about='' making='' want='' lost='' code=1
 declare -A given=() # the options: ${given[--name]}, ${given[--vlan]}
 
 # This is also the table of what there is, and all else is refused: an option takes a value if a word
@@ -93,18 +93,16 @@ none() { # there is no environment of that name
 }
 
 use() { # find the environment that the command is about, and remember it as the one used last
+	[ -n "$env" ] || env=$within
 	[ -n "$env" ] || [ ! -f "$run/current" ] || read -r env <"$run/current" || :
-	[ -f "$run/env/$env" ] || env=${given[--name]-}
+	is_known "$env" || env=${given[--name]-}
 	[ -n "$env" ] || [ ${#known[@]} -ne 1 ] || env=${known[0]}
 	[ -n "$env" ] || [ ${#known[@]} -eq 0 ] ||
 		die 'which environment? The one used last is gone.' "Say --name and one of: ${known[*]}"
 	[ -n "$env" ] || none
-	check_name
-	read_state || [ "$cmd" = teardown ] || none
+	read_state || is_known "$env" || [[ $cmd =~ ^(teardown|reset)$ ]] || none
 	[[ ! $cmd =~ ^(teardown|reset|status)$ ]] || return 0
-	[ "$ready" = 1 ] || die "environment '$env' is half made: its setup did not end." "$anew"
-	[ -e "/run/netns/$env" ] || die "environment '$env' has lost its network namespace." "$anew"
-	is_there "$(ask -o link show dev "$env")" || die "environment '$env' has lost its device." "$anew"
+	must_stand
 	{ echo "$env" >"$run/current"; } 2>/dev/null || :
 }
 
@@ -166,15 +164,14 @@ first_ping() { # until the other end answers, three seconds at most
 }
 
 teardown() {
-	local names
 	[ -n "${given[--all]-}" ] || use
 	trap '' HUP INT TERM # what is begun here takes a moment and is done whole
 	lock
 	find_known
-	names=("${known[@]}")
-	[ -n "${given[--all]-}" ] || names=("$env")
-	[ ${#names[@]} -gt 0 ] || echo 'There is no environment.'
-	for env in "${names[@]}"; do
+	set -- "$env"
+	[ -z "${given[--all]-}" ] || set -- "${known[@]}"
+	[ $# -gt 0 ] || echo 'There is no environment.'
+	for env; do
 		read_state || { look && [[ $device$netns == *ours* ]]; } || none
 		echo "Tearing down environment '$env'"
 		remove
@@ -200,43 +197,52 @@ load() { # [ARG...]: become the loader that is meant
 	exec "$loader" --dev "$env" "$@"
 }
 
-show_end() { # WHERE DEVICE ADDRESSES [IP-OPTION...]: one end of it
-	local is=down prog='no XDP program' seen
-	seen=$(ask "${@:4}" -o link show dev "$2") || :
-	[ $# -gt 3 ] || { [ -z "$within" ] && is_there "$seen"; } || seen=''
-	[[ $seen != *[\<,]UP[,\>]* ]] || is=up
-	[[ ! $seen =~ \ (xdp[^/\ ]*)[/\ ].*prog/xdp\ id\ ([0-9]+)(\ name\ ([^ ]+))? ]] ||
-		prog="XDP program id ${BASH_REMATCH[2]}${BASH_REMATCH[4]:+, ${BASH_REMATCH[4]}} (${BASH_REMATCH[1]})"
-	[ -n "$seen" ] || is="not to be seen$unseen" prog=''
-	printf '  %s  %-15s  %s  %s\n' "$1" "$2" "$3" "$is${prog:+, $prog}"
+show_end() { # WHERE END DEVICE [IP-OPTION...]: one end (1 outside, 2 inside), with its VLANs
+	local id dev is mode prog seen address has
+	for id in $ids; do
+		dev=$3.$id dev=${dev%.0} is=down mode=native prog='no XDP program' has=''
+		seen=$(ask "${@:4}" -d address show dev "$dev") || :
+		[ "$2" = 2 ] || is_there "$dev" "$seen" || seen=''
+		[[ $seen != *[\<,]UP[,\>]* ]] || is=up
+		[[ $seen != *' xdpgeneric/'* ]] || mode=skb
+		[[ ! $seen =~ \ prog/xdp\ id\ ([0-9]+)(\ name\ ([^\ ]+))? ]] ||
+			prog="XDP program id ${BASH_REMATCH[1]}${BASH_REMATCH[3]:+, ${BASH_REMATCH[3]}} ($mode)"
+		[ -n "$seen" ] || is="not to be seen$unseen" prog=''
+		find_addresses "$id" "$2"
+		for address in $addresses; do
+			[[ -z $seen || $seen == *" $address/"* ]] || lost=1 address="no $address"
+			has+="$address  "
+		done
+		printf '  %s  %-15s  %s%s\n' "$1" "$dev" "$has" "$is${prog:+, $prog}"
+	done
 }
 
 status() {
 	if [ ${#known[@]} -gt 0 ] || [ -n "$env" ]; then
 		use
 		echo "Environment '$env', number ${num/#0/unknown}:"
-		show_end outside "$env" "$hosts"
-		show_end 'inside ' veth0 "$peers" -n "$env"
+		show_end outside 1 "$env"
+		show_end 'inside ' 2 veth0 -n "$env"
 		find_pins
-		[ ${#pins[@]} -eq 0 ] || printf '  pinned   %s\n' "${pins[@]}"
 		find_running
-		[ ${#running[@]} -eq 0 ] || printf '  running  %s\n' "${running[@]}"
-		echo 'All environments (* is the one used last):'
+		printf '%s\n' ${lost:+"  An address is missing. $anew"} "${pins[@]/#/  pinned   }" \
+			"${running[@]/#/  running  }" 'All environments (* is the one used last):'
 	fi
 	list
 }
 
 list() {
 	local last='' mark what seen
-	seen=$(ask -o link show) || :
+	seen=$(ask -d address show) || :
 	[ ${#known[@]} -gt 0 ] || echo "There is no environment. Make one: $0 setup --name veth-basic02"
 	[ ! -f "$run/current" ] || read -r last <"$run/current" || :
 	for env in "${known[@]}"; do
-		read_state || continue
+		read_state || :
+		find_broken "$seen"
 		mark=' ' what="$host outside, $peer inside"
 		[ "$env" != "$last" ] || mark='*'
-		is_there "$seen" || what="its device is gone. $anew"
-		[ "$ready" = 1 ] || what="half made. $anew"
+		[[ -n $within || $part == *" $host/"* ]] || what="has lost its address. $anew"
+		[ -z "$broken" ] || what="$broken. $anew"
 		printf '%s %-15s  %s\n' "$mark" "$env" "$what"
 	done
 }

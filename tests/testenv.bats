@@ -47,6 +47,11 @@ nothing_is_left() {
 	"$t" teardown --name one >/dev/null
 	run "$t" setup --name three
 	grep -q 'fc00:dead:cafe:1::2' <<<"$output"
+	"$t" teardown --name three >/dev/null
+	ip address add 10.12.1.9/32 dev lo # only a VLAN would have it
+	run "$t" setup --name three
+	ip address del 10.12.1.9/32 dev lo
+	grep -q 'fc00:dead:cafe:1::2' <<<"$output"
 }
 
 @test "packets are what they seem: no offloads, one queue, MTU 1500" {
@@ -200,7 +205,7 @@ nothing_is_left() {
 	run ping -q -c 2 -i 0.05 -W 1 fc00:dead:cafe:1::2
 	grep -q ' 0 received, 100% packet loss' <<<"$output"
 	run "$t" status
-	grep -q '^  inside .* XDP program id [0-9]*, xdp_\(drop_func\|dispatcher\) (xdp)$' <<<"$output"
+	grep -q '^  inside .* XDP program id [0-9]*, xdp_\(drop_func\|dispatcher\) (native)$' <<<"$output"
 	"$t" exec -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" -q --dev veth0 -U
 	ping -q -c 1 -W 1 fc00:dead:cafe:1::2
 }
@@ -309,11 +314,11 @@ receiver='use IO::Socket::IP; $| = 1;
 	"$t" setup --name left >/dev/null
 	ip link del left
 	run "$t" list
-	grep -q "^\* left .* its device is gone" <<<"$output"
+	grep -q "^\* left *has lost its device. Make it anew: " <<<"$output"
 	"$t" reset --name left >/dev/null
 	rm /run/xdp-lab/env/left
 	run "$t" setup --name left
-	[ "${lines[0]}" = "testenv.sh: there is a device 'left' already. Choose another --name." ]
+	[ "${lines[0]}" = "testenv.sh: environment 'left' is a leftover: what was noted of it is lost." ]
 	"$t" teardown --name left
 	nothing_is_left
 	ip netns add left # now somebody else's
@@ -326,6 +331,61 @@ receiver='use IO::Socket::IP; $| = 1;
 
 is_gone() { # PATH
 	[ ! -e "$1" ]
+}
+
+@test "where what was written down is lost, devices tell which environments there are" {
+	any_kernel 'what the script does'
+	local command
+	"$t" setup --name left >/dev/null
+	"$t" setup --name right >/dev/null
+	rm -r /run/xdp-lab/*
+	run "$t" list
+	[ "${#lines[@]}" -eq 2 ]
+	[[ ${lines[0]} == '  left  '*' is a leftover: what was noted of it is lost. Make it anew: '* ]]
+	for command in setup ping; do
+		run "$t" $command --name left
+		[ "$status" -eq 1 ]
+		[ "${lines[0]}" = "testenv.sh: environment 'left' is a leftover: what was noted of it is lost." ]
+	done
+	run "$t" status --name left
+	grep -q '^  outside  left  *up, no XDP program$' <<<"$output"
+	"$t" reset --name left >/dev/null
+	"$t" ping --name left -- -q -c 1
+	ip link add third type veth peer name fourth
+	ip link set third alias xdp-lab:other # of no environment, as its name is another
+	run "$t" teardown --all
+	ip link del third
+	[ "$output" = $'Tearing down environment \'left\'\nTearing down environment \'right\'' ]
+	nothing_is_left
+}
+
+@test "a device that was renamed, or lost its mark: setup says so, and teardown or reset work" {
+	any_kernel 'what the script does'
+	"$t" setup --name left >/dev/null
+	ip link set dev left down
+	ip link set dev left name right
+	run "$t" setup --name left --legacy-ip
+	[ "${lines[0]}" = "testenv.sh: environment 'left' has lost its device." ]
+	[ "${lines[1]}" = "  Make it anew: $t reset --name left --legacy-ip" ]
+	"$t" reset --name left >/dev/null
+	poll is_gone /sys/class/net/right
+	ip link set dev left alias ''
+	run "$t" setup --name left
+	[ "${lines[0]}" = "testenv.sh: environment 'left' has lost its device." ]
+	run "$t" teardown
+	[ "$output" = "Tearing down environment 'left'" ]
+	"$t" setup --name left >/dev/null # at once
+}
+
+@test "another device that has the name as a second one is in the way, and named" {
+	any_kernel 'what the script does'
+	ip link add one type veth peer name two
+	ip link property add dev one altname left
+	run "$t" setup --name left
+	ip link del one
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "testenv.sh: there is a device 'left' already. Choose another --name." ]
+	[[ ${lines[1]} == '  It is: one@two '* ]]
 }
 
 @test "setting up what stands already is told, and changes nothing" {
@@ -467,6 +527,31 @@ pin_for() { # NETNS DEV...
 	grep -q two <<<"$output"
 }
 
+@test "status tells the mode, whatever the device's name" {
+	local mode load=$LAB_TREE/basic02-prog-by-name/xdp_loader
+	"$t" setup --name xdp1 >/dev/null
+	for mode in native skb; do
+		"$load" -q --dev xdp1 --$mode-mode
+		run "$t" status
+		grep -q "^  outside  xdp1 .* up, XDP program id [0-9]*, [a-z_]* ($mode)\$" <<<"$output"
+		"$load" -q --dev xdp1 -U
+	done
+}
+
+@test "an address that has gone is missing in status and list" {
+	any_kernel 'what the script does'
+	"$t" setup --name left --legacy-ip >/dev/null
+	sysctl -qw net.ipv6.conf.left.disable_ipv6=1
+	run "$t" status
+	grep -q '^  outside  left  *no fc00:dead:cafe:1::1  10.11.1.1  up, ' <<<"$output"
+	grep -q '^  inside   veth0  *fc00:dead:cafe:1::2  10.11.1.2  up, ' <<<"$output"
+	grep -qx "  An address is missing. Make it anew: $t reset --name left" <<<"$output"
+	run "$t" list
+	[ "$output" = "* left             has lost its address. Make it anew: $t reset --name left" ]
+	"$t" reset >/dev/null
+	run ! grep 'missing\|lost' <("$t" status)
+}
+
 @test "another device of its name is not taken for its own" {
 	any_kernel 'what the script does'
 	local command
@@ -484,7 +569,7 @@ pin_for() { # NETNS DEV...
 	[ -z "$(attached left)" ]
 	run "$t" status
 	grep -q '^  outside  left .* not to be seen$' <<<"$output"
-	grep -q 'left .* its device is gone. Make it anew: ' <<<"$output"
+	grep -q 'left *has lost its device. Make it anew: ' <<<"$output"
 	"$t" teardown
 	ip link del left
 }
@@ -499,10 +584,24 @@ pin_for() { # NETNS DEV...
 		run $in "$t" status
 		grep -q '^  outside  left .* not to be seen from inside$' <<<"$output"
 		grep -q '^  inside   veth0 .* up, no XDP program$' <<<"$output"
+		run ! grep -q testenv.sh <<<"$output" # it does not count itself
 		$in "$t" ping -- -q -c 1
 		run $in "$t" teardown
 		[[ ${lines[0]} == "testenv.sh: this shell is inside 'left', and teardown works from outside. "* ]]
 	done
+}
+
+@test "whoever is inside means this environment, whichever was used last" {
+	any_kernel 'what the script does'
+	"$t" setup --name one >/dev/null
+	"$t" setup --name two >/dev/null
+	run nsenter --net=/run/netns/one "$t" ping -- -q -c 1
+	grep -q '^PING fc00:dead:cafe:1::1' <<<"$output"
+	"$t" exec --name two true
+	run nsenter --net=/run/netns/one "$t" status
+	[ "${lines[0]}" = "Environment 'one', number 1:" ]
+	run nsenter --net=/run/netns/one "$t" ping --name two -- -q -c 1
+	grep -q '^PING fc00:dead:cafe:2::1' <<<"$output"
 }
 
 @test "a namespace that was unmounted by hand: teardown takes its name along" {
@@ -766,6 +865,8 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	echo '0 1 0 0 1' >/run/xdp-lab/env/left
 	run "$t" reset --name left
 	[ "${lines[-1]}" = "Setup environment 'left' with peer ip fc00:dead:cafe:1::2." ]
+	echo ../lock >/run/xdp-lab/current
+	"$t" ping -- -q -c 1
 	"$t" teardown --name left
 	nothing_is_left
 }
