@@ -12,6 +12,9 @@
 # shellcheck disable=SC2034,SC2154 # variables that the two share
 run=/run/xdp-lab
 
+# shellcheck source=testenv/pins.sh
+. "${here%/*}/pins.sh"
+
 # The link says nothing unless asked, and packets are what they seem.
 quiet='disable_ipv6 accept_dad dad_transmits accept_ra autoconf router_solicitations
 	mldv1_unsolicited_report_interval mldv2_unsolicited_report_interval'
@@ -91,12 +94,14 @@ find_addresses() { # VLAN END: what one end (1 outside, 2 inside) has there, in 
 }
 
 # What setup wrote down of $env, a line: its number, then 1 or 0 for each of IPv6, IPv4, VLANs, and
-# whether it stands. A line that is not like that says nothing. And what follows from it.
+# whether it stands, then the indexes of its outer devices. A line that is not like that says
+# nothing. And what follows from it.
 read_state() {
 	local line=''
 	[ ! -f "$run/env/$env" ] || read -r line <"$run/env/$env" || :
-	[[ $line =~ ^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])(\ [01]){4}$ ]] || line='0 1 0 0 -'
-	read -r num ipv6 ipv4 vlan ready <<<"$line"
+	[[ $line =~ ^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-4])(\ [01]){4}(\ [0-9]+)*$ ]] ||
+		line='0 1 0 0 -'
+	read -r num ipv6 ipv4 vlan ready indexes <<<"$line"
 	ids=0 # of its VLANs; 0 is what comes without a tag
 	[ "$vlan" = 0 ] || ids='0 1 2'
 	find_addresses 0 2
@@ -113,7 +118,7 @@ read_state() {
 	[ -f "$run/env/$env" ]
 }
 
-write_state() { # NUMBER IPV6 IPV4 VLAN READY
+write_state() { # NUMBER IPV6 IPV4 VLAN READY [INDEX...]
 	{ echo "$*" >"$run/env/$env"; } 2>/dev/null || cannot_note
 	read_state
 }
@@ -180,40 +185,6 @@ look() {
 
 # ---- Removing
 
-# The lab's loaders pin a map under its name (for a moment with _new) in a directory for the device:
-# DEV here, NETNS:DEV in a namespace, with a comma for each dot. See lab_pin_dir() in common/.
-find_pins() { # the directories for our devices, in $dirs, and what lies there, in $pins
-	local dir name=${env//./,}
-	dirs=("/sys/fs/bpf/$name" "/sys/fs/bpf/$name":[!:]*)
-	[ "$vlan" = 0 ] || dirs+=("/sys/fs/bpf/$name,"[12])
-	pins=()
-	for dir in "${dirs[@]}"; do
-		pins+=("$dir"/*)
-	done
-}
-
-is_our_pin() { # FILE: one of the maps that the lab's loaders pin?
-	local name=${1##*/}
-	name=${name%_new}
-	[[ $name =~ ^(xdp_stats_map|targets)$ ]] || return
-	! command -v bpftool >/dev/null ||
-		[[ $(bpftool map show pinned "$1" 2>/dev/null) == *"  name $name  "* ]]
-}
-
-remove_pins() {
-	local pin line
-	find_pins
-	for pin in "${pins[@]}"; do
-		is_our_pin "$pin" && rm -f -- "$pin" && continue
-		echo "Left alone, as the lab's loaders did not make it: $pin"
-	done
-	[[ -z ${dirs[1]-} && ! -d ${dirs[0]} ]] || rmdir -- "${dirs[@]}" 2>/dev/null || :
-	while read -r line; do # what libxdp pinned for the programs on our devices
-		[[ ! $line =~ ^([0-9]+):.*\ prog/xdp\ id\ ([0-9]+) ]] ||
-			rm -rf -- "/sys/fs/bpf/xdp/dispatch-${BASH_REMATCH[1]}-${BASH_REMATCH[2]}"
-	done <<<"$outside"$'\n'"$inside"
-}
-
 find_running() { # the processes inside, in $running
 	local proc name
 	running=()
@@ -238,6 +209,7 @@ remove() { # take $env away, whatever there is of it
 		[[ $what != theirs* ]] || echo "Left alone, as testenv.sh did not make it: ${what#* } $env"
 	done
 	[ "$netns" != ours ] || find_running
+	remove_pins # first, while the devices tell what libxdp pinned for them
 	# A device whose other end is being taken away goes by itself, perhaps at this moment.
 	while [ ${#todo[@]} -gt 0 ] && ! said=$(batch '' "${todo[@]}" 2>&1); do
 		what=${todo[*]}
@@ -246,7 +218,6 @@ remove() { # take $env away, whatever there is of it
 	done
 	[ -z "${said-}" ] || printf '%s\n' "$said" >&2 # what -v shows
 	[ ${#running[@]} -eq 0 ] || printf 'Still running, now without a network: %s\n' "${running[@]}"
-	remove_pins
 	rm -f "$run/env/$env"
 }
 
@@ -301,7 +272,7 @@ make_pair() { # the namespace and both ends with their VLANs, not yet up
 	for id in ${ids#0}; do
 		batch '' "link add link $env name $env.$id type vlan id $id" \
 			"link set dev $env.$id alias xdp-lab:$env"
-		batch "$env" "link add link veth0 name veth0.$id type vlan id $id"
+		batch "$env" "link add link veth0 name veth0.$id index $((id * 1000 + index)) type vlan id $id"
 	done
 	{ echo 0 >"$off"; } 2>/dev/null || :
 	if [ ! -e "$off" ] || [ "$(<"$off")" != 0 ]; then
@@ -347,6 +318,7 @@ raise() { # NETNS END DEVICE [COMMAND...]: after these, one end (1 outside, 2 in
 }
 
 make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way of
+	local id index
 	choose_number "$1"
 	making=1 # from here on whatever ends this script removes it
 	write_state "$num" 1 "${given[--legacy-ip]:-0}" "${given[--vlan]:-0}" 0
@@ -355,6 +327,9 @@ make_env() { # WHAT-IP-SHOWS: an environment $env that nothing stands in the way
 	tune "$env"
 	raise "$env" 2 veth0 "link set dev lo up alias xdp-lab:$env"
 	raise '' 1 "$env"
-	write_state "$num" "$ipv6" "$ipv4" "$vlan" 1
+	for id in '' .1 .2; do
+		{ read -r index <"/sys/class/net/$env$id/ifindex" && indexes+=" $index"; } 2>/dev/null || :
+	done
+	write_state "$num" "$ipv6" "$ipv4" "$vlan" "1$indexes"
 	{ echo "$env" >"$run/current"; } 2>/dev/null || cannot_note
 }

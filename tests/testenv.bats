@@ -470,13 +470,41 @@ pin_for() { # NETNS DEV...
 	rm -r /sys/fs/bpf/left /sys/fs/bpf/left:veth0
 }
 
+# As libxdp has it for a dispatcher of this id, but empty.
+dispatcher_pin() { # INDEX ID
+	mkdir -p "/sys/fs/bpf/xdp/dispatch-$1-$2"
+}
+
+@test "the device has gone before: teardown takes what libxdp pinned for it, and nothing else" {
+	local index id none=4294967295 load=$LAB_TREE/basic02-prog-by-name/xdp_loader
+	one_program_a_device
+	"$t" setup --name left >/dev/null
+	index=$(<"/sys/class/net/left/ifindex")
+	ip netns add far
+	ip -n far link add one index "$index" type veth peer name two netns $$ # where 2 is not free for it
+	nsenter --net=/run/netns/far "$load" -q --dev one
+	id=$(nsenter --net=/run/netns/far ip -o link show dev one | grep -o 'prog/xdp id [0-9]*' | grep -o '[0-9]*$')
+	dispatcher_pin "$index" $none
+	dispatcher_pin 1001 $none # the inner end's
+	dispatcher_pin "$index" "$id"
+	dispatcher_pin $((index + 500)) $none
+	ip link del left
+	run "$t" teardown
+	ip link del two
+	ip netns del far
+	[ "$output" = "Tearing down environment 'left'" ]
+	[ "$(find /sys/fs/bpf/xdp -name 'dispatch-*' | sort)" = "$(printf '/sys/fs/bpf/xdp/dispatch-%d-%d\n' \
+		"$index" "$id" $((index + 500)) $none | sort)" ]
+	rm -r /sys/fs/bpf/xdp
+}
+
 @test "it knows the name of each map that a lesson pins" {
 	local name names
 	names=$(cd "$LAB_TREE" && grep -lE 'bpf_obj_pin|lab_pin_map|lab_unpin_map' ./*/*_user.c |
 		xargs sed -n 's/^#define MAP "\(.*\)"$/\1/p' | sort -u)
 	[ -n "$names" ]
 	for name in $names; do
-		grep -q "name =~ ^(.*\b$name\b" "${t%/*}/network.sh"
+		grep -q "name =~ ^(.*\b$name\b" "${t%/*}/pins.sh"
 	done
 }
 
@@ -742,11 +770,13 @@ run_to_step() { # STEP SIGNAL COMMAND...: its status in $ended
 	for last in setup teardown; do
 		for ((step = 1; ; step++)); do
 			[ $last = setup ] || STEP='' "$t" setup --name left >/dev/null
+			[ $last = setup ] || dispatcher_pin "$(<"/sys/class/net/left/ifindex")" 4294967295
 			run_to_step $step KILL "$t" $last --name left
 			[ "$ended" -ne 0 ] || break
 			run env STEP= "$t" teardown --name left
 			[ "$status" -eq 0 ] || [ "${lines[0]}" = "testenv.sh: there is no environment 'left'." ]
 			nothing_is_left
+			[ -z "$(find /sys/fs/bpf/xdp -name 'dispatch-*' 2>/dev/null)" ]
 		done
 		[ "$step" -gt 4 ]
 		STEP='' "$t" teardown --all
