@@ -467,7 +467,7 @@ static int check_together(const struct cli_program *program, struct cli_args *ar
 		return cli_usage_error(args, "--for needs the device for itself; --prio and "
 					     "--chain-on are for programs that share one");
 	if (args->list && (unload || args->for_seconds))
-		return cli_usage_error(args, "--list only looks: leave the rest away");
+		return cli_usage_error(args, "--list only looks: leave out the rest");
 	return 0;
 }
 

@@ -182,10 +182,10 @@ static const struct text texts[] = {
 	/* What a card without offload makes of it: any number that has not been explained above. */
 	{ -EINVAL, PERSON, "offload",
 	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
-	  "leave --offload-mode away: then the kernel runs the program." },
+	  "leave out --offload-mode: then the kernel runs the program." },
 	{ -EOPNOTSUPP, PERSON, "offload",
 	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
-	  "leave --offload-mode away: then the kernel runs the program." },
+	  "leave out --offload-mode: then the kernel runs the program." },
 
 	/* A number and nothing else. */
 	{ -EPERM, LIBRARY, NULL,

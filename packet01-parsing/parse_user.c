@@ -212,7 +212,7 @@ static int change_ports(struct cli_args *args)
 	    args->chain_on || args->progsec || !args->own_file ||
 	    strcmp(args->progname, this_program.progname))
 		return cli_usage_error(args, "--block, --unblock and --ports are about the program "
-					     "that runs already: leave the rest away");
+					     "that runs already: leave out the rest");
 	err = check_words("--block", block, args) ?: check_words("--unblock", unblock, args);
 	if (err || lab_check_root())
 		return -EPERM;

@@ -567,7 +567,7 @@ free() { # DEV: nothing is attached there
 @test "offload is refused in words" {
 	for dev in left lo; do
 		refused 1 "cannot attach $WITNESS to $dev" 'cannot run XDP programs itself' \
-			'leave --offload-mode away' \
+			'leave out --offload-mode' \
 			-- ./xdp_loader --dev $dev --filename "$objects/named.o" --offload-mode
 		free $dev
 	done
