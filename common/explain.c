@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -19,8 +21,9 @@
 enum by {
 	LIBRARY, /* libbpf and libxdp */
 	KERNEL, /* its sentence, as a driver says it */
-	VERIFIER, /* the sentences at the end of its log */
+	VERIFIER, /* the sentences at the end of its log; "": that it refused the program */
 	PERSON, /* the mode that was asked for */
+	ROOT, /* nobody: it is root whom this happens to */
 };
 
 struct text {
@@ -31,11 +34,20 @@ struct text {
 	const char *fix;
 };
 
+#define FEW_FILES                                                                             \
+	"this process may not open as many files as it needs: maps and programs count, too.", \
+		"ulimit -n shows how many it may; for more of them: ulimit -n 1024"
 #define WAS_FASTER "it is not attached any more: another process was faster."
 #define LOOK_AGAIN "see what runs there now: {self} --dev {dev} --list"
 
 /* clang-format off */
 static const struct text texts[] = {
+	/* Whatever fails with it. */
+	{ -EMFILE, LIBRARY, NULL, FEW_FILES },
+	{ 0, LIBRARY, "Too many open files", FEW_FILES },
+	{ 0, LIBRARY, " cpu mask ",
+	  "how many CPUs there are stands in /sys/devices/system/cpu/possible, and it cannot be read.",
+	  "ls shows whether it is there; if not: mount -t sysfs sysfs /sys" },
 	{ 0, VERIFIER, "Extension program changes packet data",
 	  "{prog} moves packet borders (bpf_xdp_adjust_head or _tail), and this libxdp's dispatcher\n"
 	  "cannot call such a program on this kernel: it needs the device for itself.",
@@ -84,7 +96,7 @@ static const struct text texts[] = {
 	{ 0, VERIFIER, "R0 !read_ok",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "a path of the program ends without a verdict: return one, XDP_PASS for example." },
-	{ 0, LIBRARY, "BEGIN PROG LOAD LOG",
+	{ 0, VERIFIER, "",
 	  "the kernel's verifier refuses the program: {reason}",
 	  "change the line that it names, compile again (make), and load again." },
 
@@ -103,10 +115,6 @@ static const struct text texts[] = {
 	{ 0, LIBRARY, "bad map relo against '",
 	  "{file} uses as a map what is declared in another section than \".maps\".",
 	  "end its declaration with SEC(\".maps\") and compile again." },
-	{ -EINVAL, LIBRARY, "': failed to create: ",
-	  "the kernel does not make the map {map}: what it declares does not go with its type.",
-	  "look at its declaration: a ring buffer has max_entries, its size, and neither key nor\n"
-	  "value; an array has keys of 4 bytes; all others have both." },
 	{ 0, LIBRARY, "': failed to initialize slot [",
 	  "{file} has an array of programs, for tail calls, and this loader loads\n"
 	  "{prog} alone, without those that belong into the array.",
@@ -120,6 +128,12 @@ static const struct text texts[] = {
 	{ 0, LIBRARY, "failed to find valid kernel BTF",
 	  "{file} needs the kernel's own type information, and this kernel has none.",
 	  "use a kernel built with CONFIG_DEBUG_INFO_BTF." },
+	{ 0, LIBRARY, "failed to find BTF for extern '",
+	  "{file} uses {name}, which is defined nowhere.",
+	  "look at what clang warns of; correct the name, or write what is missing." },
+	{ 0, LIBRARY, "': not found in kernel ",
+	  "{file} takes {name} from the kernel, and this kernel has no such thing.",
+	  "is the name right? Else use another kernel; uname -r shows which one runs." },
 	{ 0, LIBRARY, "couldn't reuse pinned map",
 	  "a map of another shape is pinned at the place where {prog} wants its map.",
 	  "remove what was pinned there before: {self} --dev {dev} --unload-all" },
@@ -186,8 +200,16 @@ static const struct text texts[] = {
 	{ -EOPNOTSUPP, PERSON, "offload",
 	  "the network card of {dev} cannot run XDP programs itself; hardly any can.",
 	  "leave out --offload-mode: then the kernel runs the program." },
+	{ -EINVAL, LIBRARY, "': failed to create: ",
+	  "the kernel does not make the map {name}: what it declares does not go with its type.",
+	  "look at its declaration: a ring buffer has max_entries, its size, and neither key nor\n"
+	  "value; an array has keys of 4 bytes; all others have both." },
 
 	/* A number and nothing else. */
+	{ -EPERM, ROOT, NULL,
+	  "the kernel does not allow it, not even to root: {error}.",
+	  "in a container: start it with --privileged. Else kernel lockdown or a security module may\n"
+	  "be what forbids it; -v shows at which step." },
 	{ -EPERM, LIBRARY, NULL,
 	  "the kernel does not allow it: {error}.",
 	  "run it as root: sudo {self} …; in a container that needs --privileged." },
@@ -210,6 +232,9 @@ static const struct text texts[] = {
 	{ -ENOSPC, LIBRARY, NULL,
 	  "there is no room left on the device or in the file system.",
 	  "df shows how full a file system is; remove what nobody needs." },
+	{ -ENAMETOOLONG, LIBRARY, NULL,
+	  "the name of a function is too long.",
+	  "give it a shorter one, of 60 letters at most, and compile again." },
 	{ -E2BIG, LIBRARY, NULL,
 	  "ten programs are the most that libxdp's dispatcher takes on one device.",
 	  "remove one: {self} --dev {dev} --list, then --unload ID." },
@@ -226,7 +251,33 @@ static char *copy_line(const char *line, const char *end)
 	return line ? strndup(line, (newline ?: end) - line) : NULL;
 }
 
-/* The verifier's sentence is the last line that is not a statistic. */
+/* What begins where a verifier log has no sentence: C, what is counted, what it compares. */
+static bool is_beside_the_point(const char *line)
+{
+	static const char *const begins[] = { "; ", "\n", "processed ",
+					      "cur state:", "old state:" };
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (!strncmp(line, begins[i], strlen(begins[i])))
+			return true;
+	return false;
+}
+
+/* Some sentences stand behind the jump that they are about, where else registers do. */
+static const char *behind_jump(const char *line, const char *end)
+{
+	static const char mark[] = " goto pc";
+	const char *jump = isdigit(*line) ? memmem(line, end - line, mark, sizeof(mark) - 1) : NULL;
+
+	if (!jump)
+		return line;
+	jump += sizeof(mark) - 1;
+	jump += strspn(jump, "+-0123456789");
+	jump += strspn(jump, " \t");
+	return isalpha(*jump) ? jump : line;
+}
+
+/* The verifier's sentence is the last line that may hold one. */
 static void find_reason(const char *log, const char *end, struct explained_log *out)
 {
 	const char *reason = log, *source = NULL, *line, *next;
@@ -237,8 +288,8 @@ static void find_reason(const char *log, const char *end, struct explained_log *
 		next = next ? next + 1 : end;
 		if (!strncmp(line, "; ", 2))
 			source = line + 2;
-		else if (*line != '\n' && strncmp(line, "processed ", 10))
-			reason = line;
+		else if (!is_beside_the_point(line))
+			reason = behind_jump(line, next);
 	}
 	out->reason = copy_line(reason, end);
 	statistic = out->reason ? strstr(out->reason, "processed ") : NULL;
@@ -257,12 +308,20 @@ static char *copy_tail(const char *log, const char *end, int lines)
 	return strndup(at, end - at);
 }
 
-bool explain_log(const char *said, struct explained_log *out)
+/* Where the last one begins. NULL: there is none, or nothing is refused in it. */
+static const char *find_log(const char *said)
 {
-	const char *log = NULL, *end, *next = said;
+	const char *log = NULL, *next = said;
 
 	while ((next = strstr(next, begin_log)))
 		log = next += sizeof(begin_log) - 1;
+	return log && strncmp(log, "processed ", 10) ? log : NULL;
+}
+
+bool explain_log(const char *said, struct explained_log *out)
+{
+	const char *log = find_log(said), *end;
+
 	if (!log)
 		return false;
 	end = strstr(log, "-- END PROG LOAD LOG --") ?: log + strlen(log);
@@ -293,41 +352,48 @@ static const char *find_kernel_words(const char *said)
 }
 
 /*
- * In the last verifier log, behind the instruction at which it stopped. What stands there before,
+ * In the last verifier log, from the instruction at which it stopped. What stands there before,
  * the person's lines of C and what the registers hold, may have the same words in it.
  */
 static bool is_in_log(const char *said, const char *text)
 {
-	const char *log = NULL, *next = said;
-	bool found = false;
+	const char *log = find_log(said), *next;
+	bool found = log && !*text;
 
-	while ((next = strstr(next, begin_log)))
-		log = next += sizeof(begin_log) - 1;
-	for (; log && *log; log = next + (*next == '\n')) {
+	for (; *text && log && *log; log = next + (*next == '\n')) {
+		const char *sentence;
+
 		next = strchrnul(log, '\n');
-		if (isdigit(*log))
+		sentence = behind_jump(log, next);
+		if (isdigit(*sentence))
 			found = false;
-		else if (strncmp(log, "; ", 2) && memmem(log, next - log, text, strlen(text)))
-			found = true;
+		else if (!is_beside_the_point(sentence))
+			found |= memmem(sentence, next - sentence, text, strlen(text)) != NULL;
 	}
 	return found;
 }
 
-/* The map that libbpf could not create, or "". */
-static const char *find_map(const char *said)
+/* The name that stands in quotes where this was said: before it, or behind it. */
+static const char *find_name(const char *said, const char *text)
 {
-	static char name[64];
-	const char *end = strstr(said, "': failed to create: "), *begin = end;
+	static char name[128];
+	const char *begin = text && *text ? strstr(said, text) : NULL;
 
-	while (begin > said && begin[-1] != '\'')
-		begin--;
-	snprintf(name, sizeof(name), "%.*s", (int)(end - begin), begin ?: "");
+	*name = '\0';
+	if (!begin)
+		return name;
+	if (*text == '\'')
+		while (begin > said && begin[-1] != '\'')
+			begin--;
+	else
+		begin += strlen(text);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, "'\n"), begin);
 	return name;
 }
 
 static bool fits(const struct text *text, int err, const char *said)
 {
-	if (text->err && text->err != err)
+	if ((text->err && text->err != err) || (text->by == ROOT && geteuid()))
 		return false;
 	if (!text->said)
 		return true;
@@ -339,6 +405,7 @@ static bool fits(const struct text *text, int err, const char *said)
 	case PERSON:
 		return !strcmp(pr_names.mode, text->said);
 	case LIBRARY:
+	case ROOT:
 		break;
 	}
 	return strstr(said, text->said);
@@ -355,7 +422,7 @@ struct filling {
 	int err;
 	const char *kernel;
 	const char *reason;
-	const char *map;
+	const char *name;
 };
 
 /* What a {name} in a text stands for. */
@@ -368,7 +435,7 @@ static const char *value_of(const char *name, int len, const struct filling *wit
 		{ "self", pr_names.self },	   { "dev", pr_names.dev },
 		{ "prog", pr_names.prog },	   { "file", pr_names.file },
 		{ "error", strerror(-with->err) }, { "kernel", with->kernel },
-		{ "reason", with->reason },	   { "map", with->map },
+		{ "reason", with->reason },	   { "name", with->name },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
@@ -394,6 +461,14 @@ static void fill_in(char *out, size_t size, const char *text, const struct filli
 	}
 }
 
+/* Where they do not say so: they take a map that they could not make for one that is missing. */
+static bool may_open_few_files(void)
+{
+	struct rlimit limit = {};
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < 32;
+}
+
 void explain(int err, const char *said, struct explained *out)
 {
 	static const struct text unknown = { .why = "{kernel}", .fix = "" };
@@ -403,11 +478,15 @@ void explain(int err, const char *said, struct explained *out)
 
 	if (err <= -__LIBBPF_ERRNO__START)
 		err = -ENOEXEC; /* libbpf's own numbers: it could not make sense of the file */
+	if (may_open_few_files())
+		err = -EMFILE;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && text == &unknown; i++)
 		if (fits(&texts[i], err, said))
 			text = &texts[i];
 	explain_log(said, &log);
-	with = (struct filling){ err, find_kernel_words(said), log.reason ?: "", find_map(said) };
+	with = (struct filling){ err, find_kernel_words(said), log.reason ?: "",
+				 find_name(said, text->said) };
+	out->refused = text->by == VERIFIER;
 	fill_in(out->why, sizeof(out->why), text->why, &with);
 	fill_in(out->fix, sizeof(out->fix), text->fix, &with);
 	explain_log_free(&log);

@@ -4,16 +4,19 @@
  *
  * The texts stand in one table, in explain.c. A text may hold {dev}, {prog}, {file} and {self}
  * (from pr_names), {error} (strerror), {kernel} (the kernel's own sentence), {reason} (the
- * verifier's) and {map} (which could not be created).
+ * verifier's) and {name} (what is in quotes beside the libraries' words).
  */
 #ifndef LAB_EXPLAIN_H
 #define LAB_EXPLAIN_H
 
 #include <stdbool.h>
 
+#include "pr.h"
+
 struct explained {
-	char why[512];
-	char fix[512]; /* "" where the cause is all that is known */
+	char why[PR_LONGEST];
+	char fix[PR_LONGEST]; /* "" where the cause is all that is known */
+	bool refused; /* by the verifier: explain_log() tells more */
 };
 
 /* said: what the libraries printed since they were last asked for something, all of it. */

@@ -22,17 +22,20 @@ int lab_ifindex(const char *dev)
 {
 	struct if_nameindex *all, *one;
 	int ifindex = if_nametoindex(dev);
-	char names[400] = "";
+	const char *names = "";
 
 	if (ifindex)
 		return ifindex;
 	all = if_nameindex();
-	for (one = all; one && one->if_index; one++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", one->if_name);
+	for (one = all; one && one->if_index && strlen(names) < 400; one++)
+		names = pr_text("%s %s", names, one->if_name);
+	if (one && one->if_index)
+		names = pr_text("%s …", names);
 	if (all)
 		if_freenameindex(all);
 	return pr_err_because(-ENODEV, pr_text("there are:%s", names),
-			      "ip link shows more of each; testenv.sh setup makes one to play with.",
+			      pr_text("ip link shows more of each; %s setup makes one to play with.",
+				      pr_beside("../testenv/testenv.sh")),
 			      "there is no device %s here", dev);
 }
 
@@ -353,8 +356,9 @@ int lab_check_route(const char *dev, int ifindex)
 			      pr_text("this machine's way out leads over it (%s),\n"
 				      "and a program that drops packets there cuts you off.",
 				      found.text),
-			      pr_text("try it in a network made for it: testenv/testenv.sh setup\n"
+			      pr_text("try it in a network made for it: %s setup\n"
 				      "%sor, if you are sure: --force",
+				      pr_beside("../testenv/testenv.sh"),
 				      cli_offers(CLI_ATTACH) ?
 					      "or for a while, after which the kernel detaches: "
 					      "--for 30\n" :

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
@@ -127,7 +128,7 @@ void pr_note(const char *fmt, ...)
 
 const char *pr_text(const char *fmt, ...)
 {
-	static char ring[8][512];
+	static char ring[8][PR_LONGEST];
 	static unsigned int next;
 	char *text = ring[next++ % 8];
 	va_list ap;
@@ -141,14 +142,32 @@ const char *pr_text(const char *fmt, ...)
 	return text;
 }
 
+/* In the directory of this program. */
+static const char *in_directory_of(const char *program, const char *name)
+{
+	static char path[PR_LONGEST]; /* not of pr_text()'s, which are soon used again */
+	const char *slash = strrchr(program, '/');
+	int len = slash ? slash + 1 - program : 0;
+
+	if (len == 2 && !strncmp(program, "./", 2) && !strncmp(name, "../", 3))
+		len = 0;
+	snprintf(path, sizeof(path), "%.*s%s", len, program, name);
+	return path;
+}
+
 const char *pr_beside(const char *name)
 {
-	static char path[512]; /* not of pr_text()'s, which are soon used again */
-	const char *slash = strrchr(pr_names.self, '/');
+	const char *path = in_directory_of(pr_names.self, name);
+	char program[4096];
+	ssize_t len;
 
-	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash + 1 - pr_names.self) : 0,
-		 pr_names.self, name);
-	return path;
+	if (!strchr(path, '/') || !access(path, F_OK))
+		return path;
+	len = readlink("/proc/self/exe", program, sizeof(program) - 1); /* called by a link */
+	if (len < 0)
+		return path;
+	program[len] = '\0';
+	return in_directory_of(program, name);
 }
 
 /* One labelled line, or several: later lines of the text are set in under the first. */
@@ -187,8 +206,6 @@ static void print_error(const char *fmt, va_list ap)
 
 int pr_err(int err, const char *fmt, ...)
 {
-	static const char find_out[] = "find out more: -v shows what the libraries do, "
-				       "`./lab doctor` what works here.";
 	struct explained_log log;
 	struct explained text;
 	va_list ap;
@@ -198,7 +215,7 @@ int pr_err(int err, const char *fmt, ...)
 	va_end(ap);
 	explain(err, kept ?: "", &text);
 	print_labelled("why:", text.why);
-	if (kept && explain_log(kept, &log)) {
+	if (text.refused && explain_log(kept, &log)) {
 		print_labelled("at: ", log.source);
 		print_labelled("fix:", text.fix);
 		fprintf(stderr, "  The end of the verifier's log (-v shows all of it):\n");
@@ -207,7 +224,11 @@ int pr_err(int err, const char *fmt, ...)
 	} else {
 		if (pr_level != PR_VERBOSE && !*text.fix)
 			print_library_words(kept);
-		print_labelled("fix:", *text.fix ? text.fix : find_out);
+		print_labelled("fix:",
+			       *text.fix ? text.fix :
+					   pr_text("find out more: -v shows what the libraries do, "
+						   "`%s doctor` what works here.",
+						   pr_beside("../lab")));
 	}
 	forget_library_words();
 	return err;

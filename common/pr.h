@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define PR_LONGEST (3 * 4096) /* a text may mention paths */
+
 enum pr_level {
 	PR_QUIET, /* -q: errors only */
 	PR_NORMAL,
