@@ -89,6 +89,10 @@ struct program *open_program(const char *file, const char *name)
 	program->name = name;
 	program->obj = open_object(file);
 	program->prog = bpf_object__find_program_by_name(program->obj, name);
+	if (!program->prog && lab_has_function(program->obj, name))
+		say_not_yet("%s has a function %s, but no section says that it is a program:\n"
+			    "write SEC(\"xdp\") in front of it",
+			    file, name);
 	if (!program->prog)
 		say_not_yet("%s has no program %s; it has:%s", file, name, names_of(program->obj));
 	bpf_object__for_each_program(other, program->obj)

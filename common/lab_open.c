@@ -3,12 +3,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "lab_xdp.h"
@@ -51,12 +53,20 @@ static int check_file(const char *path)
 			      "`make` builds a lesson's objects.", "cannot use %s", path);
 }
 
+/* Its packets come from a map that redirects them, never from a device. */
+static bool is_for_map(struct bpf_program *prog)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(prog);
+
+	return type == BPF_XDP_DEVMAP || type == BPF_XDP_CPUMAP;
+}
+
 static bool is_xdp(struct bpf_program *prog)
 {
 	enum bpf_prog_type type = bpf_program__type(prog);
 
 	/* The older style names the section as it likes, so that libbpf knows no type. */
-	return type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_UNSPEC;
+	return (type == BPF_PROG_TYPE_XDP && !is_for_map(prog)) || type == BPF_PROG_TYPE_UNSPEC;
 }
 
 static bool has_xdp(struct bpf_object *obj)
@@ -97,6 +107,13 @@ bool lab_is_chosen(struct bpf_program *prog, const struct cli_args *args)
 	return is_xdp(prog);
 }
 
+bool lab_has_function(const struct bpf_object *obj, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+
+	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
 int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fits,
 		     const struct cli_args *args)
 {
@@ -108,15 +125,23 @@ int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fit
 		return 0;
 	if (fits == 1)
 		return pr_err_because(-EINVAL,
-				      pr_text("its section, %s, says that it is for something else.",
-					      bpf_program__section_name(chosen)),
+				      pr_text("its section, %s, says that it is for %s.",
+					      bpf_program__section_name(chosen),
+					      is_for_map(chosen) ? "what a devmap or cpumap gets" :
+								   "something else"),
 				      has_xdp(obj) ? list_names(obj, false) : another_file,
-				      "%s in %s is no XDP program", bpf_program__name(chosen),
-				      pr_names.file);
+				      "%s in %s is no XDP program%s", bpf_program__name(chosen),
+				      pr_names.file, is_for_map(chosen) ? " for a device" : "");
 	if (fits)
 		return pr_err_because(-EINVAL, list_names(obj, false),
 				      "choose one with --progname NAME.", "which program of %s?",
 				      pr_names.file);
+	if (args->progname && lab_has_function(obj, name))
+		return pr_err_because(-ENOENT,
+				      "it is a function there, but no section says that it is a "
+				      "program.",
+				      "write SEC(\"xdp\") in front of it and compile again (make).",
+				      "there is no program %s in %s", name, pr_names.file);
 	return pr_err_because(-ENOENT, list_names(obj, args->progsec != NULL),
 			      has_xdp(obj) ? pr_text("name one of them: --prog%s NAME",
 						     args->progsec ? "sec" : "name") :
@@ -174,15 +199,30 @@ static unsigned long long most_memory(void)
 	return (unsigned long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 16;
 }
 
-/* About what the kernel takes for a map; one that is kept for each CPU, more. */
+/* About what the kernel takes for a map as it makes it. */
 static unsigned long long memory_of(const struct bpf_map *map)
 {
-	unsigned long long value = (bpf_map__value_size(map) + 7ULL) / 8 * 8;
+	unsigned long long entry = (bpf_map__value_size(map) + 7ULL) / 8 * 8;
+	int cpus = libbpf_num_possible_cpus();
 
-	if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	    bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH)
-		value *= libbpf_num_possible_cpus();
-	return bpf_map__max_entries(map) * (value + bpf_map__key_size(map) + 8);
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_RINGBUF:
+		return bpf_map__max_entries(map); /* that is its size */
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return 0; /* it grows as it is filled */
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		entry *= cpus > 0 ? cpus : 1;
+		break;
+	default:
+		break;
+	}
+	if (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC)
+		entry = 0; /* but it has room to find so many */
+	else
+		entry += bpf_map__key_size(map);
+	return bpf_map__max_entries(map) * (entry + 8);
 }
 
 static const struct bpf_map *find_huge_map(struct bpf_object *obj)
@@ -225,7 +265,8 @@ static void try_file(const struct cli_args *args)
 		_exit(0); /* an error that is told is a good one: it will be told again */
 	bpf_object__for_each_program(one, obj) {
 		bpf_program__set_autoload(one, lab_is_chosen(one, args));
-		bpf_program__set_type(one, BPF_PROG_TYPE_XDP);
+		if (bpf_program__type(one) == BPF_PROG_TYPE_UNSPEC)
+			bpf_program__set_type(one, BPF_PROG_TYPE_XDP);
 	}
 	bpf_object__for_each_map(map, obj)
 		bpf_map__set_pin_path(map, NULL); /* a pin would stay */
@@ -242,6 +283,7 @@ static int check_by_trial(const struct cli_args *args)
 	int pid, status = 0;
 
 	fflush(NULL);
+	signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a process ended */
 	pid = fork();
 	if (!pid) {
 		pr_level = PR_QUIET;

@@ -78,6 +78,9 @@ bool lab_is_chosen(struct bpf_program *prog, const struct cli_args *args);
 int lab_check_choice(struct bpf_object *obj, struct bpf_program *chosen, int fits,
 		     const struct cli_args *args);
 
+/* Is there a function of this name, whether it is a program or not? */
+bool lab_has_function(const struct bpf_object *obj, const char *name);
+
 /*
  * Its place among the programs that share the device, as --prio and --chain-on say; lab_choose()
  * has seen to it. Before it is attached.

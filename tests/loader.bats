@@ -14,7 +14,7 @@ setup_file() {
 	one_program_a_device
 	local name
 	for name in no_bounds old_style for_tc xdp_and_tc no_licence gpl_only one_broken \
-		no_null_check long_name huge_map; do
+		no_null_check long_name huge_map odd_kinds undefined; do
 		compile_bpf "$name"
 	done
 	compile_bpf old_style -g0 -o "$BATS_FILE_TMPDIR/no_btf.o"
@@ -332,6 +332,19 @@ free() { # DEV: nothing is attached there
 	done
 }
 
+@test "an unknown device where there are many: the list ends with a whole name, and with dots" {
+	any_kernel 'names and files'
+	for n in {10..24}; do
+		printf 'link add fifteen_left_%s type veth peer name fifteen_rght_%s\n' "$n" "$n"
+	done | ip -batch -
+	refused 1 'there are: ' -- ./xdp_loader --dev nosuch
+	for n in {10..24}; do
+		echo "link del fifteen_left_$n"
+	done | ip -batch -
+	[[ $stderr =~ there\ are:(( (lo|left|right|fifteen_(left|rght)_[0-9][0-9]))+)\ …$'\n' ]]
+	[ "${#BASH_REMATCH[1]}" -gt 300 ]
+}
+
 @test "a device whose name has 15 letters, or odd ones" {
 	any_kernel 'names and files'
 	for name in fifteen_letters 'wan.7-x@y' -dash 'a"b' 'ü' '{dev}' '(x)'; do
@@ -378,6 +391,16 @@ free() { # DEV: nothing is attached there
 	free left
 }
 
+@test "from a directory with a path of 620 letters: what to type is whole" {
+	any_kernel 'names and files'
+	dir=$BATS_TEST_TMPDIR/$(printf '%0200d/' 1 2 3)
+	mkdir -p "$dir"
+	cp xdp_loader xdp_prog_kern.o "$dir"
+	works 'Success' -- "$dir/xdp_loader" --dev left
+	refused 1 "$dir/xdp_loader --dev left --unload $(attached left)" -- "$dir/xdp_loader" --dev left
+	works 'Success' -- "$dir/xdp_loader" --dev left -U
+}
+
 @test "--filename is what it says, seen from the working directory" {
 	cd "$objects"
 	works "name:$WITNESS " -- "$LAB_TREE/basic02-prog-by-name/xdp_loader" --dev left --filename named.o
@@ -419,6 +442,13 @@ free() { # DEV: nothing is attached there
 		-- ./xdp_loader --dev left --filename "$objects/old_style.o" --progsec nosuch
 	refused 1 'there is no program xdp_pass_func in ' 'xdp_prog_simple' \
 		-- "$LAB_TREE/basic01-xdp-pass/xdp_pass_user" --dev left --progname xdp_pass_func
+	free left
+}
+
+@test "a function that no section marks as a program: it says what to write" {
+	any_kernel 'names and files'
+	refused 1 'there is no program unmarked in ' 'it is a function there' 'SEC("xdp")' \
+		-- ./xdp_loader --dev left --filename "$objects/odd_kinds.o" unmarked
 	free left
 }
 
@@ -482,6 +512,42 @@ free() { # DEV: nothing is attached there
 	[ -z "$(attached left)" ]
 }
 
+@test "maps with many entries that take little memory are none of those" {
+	any_kernel 'what is asked of it'
+	compile_bpf large_maps
+	works 'name:uses_large ' -- ./xdp_loader --dev left --filename "$BATS_FILE_TMPDIR/large_maps.o"
+	works -- ./xdp_loader --dev left -U
+	compile_bpf large_maps -DRING -o "$BATS_FILE_TMPDIR/ring.o"
+	refused 1 'does not make the map large' -- ./xdp_loader --dev left \
+		--filename "$BATS_FILE_TMPDIR/ring.o"
+}
+
+@test "a function that is defined nowhere: its name, and who may have warned of it" {
+	any_kernel 'names and files'
+	refused 1 'undefined.o uses bpf_no_such_function' 'clang warns' \
+		-- ./xdp_loader --dev left --filename "$objects/undefined.o"
+	compile_bpf undefined -DKERNEL -o "$objects/unknown.o"
+	refused 1 'unknown.o takes bpf_no_such_function from the kernel' \
+		-- ./xdp_loader --dev left --filename "$objects/unknown.o"
+	free left
+}
+
+@test "a process that may open few files is told so, whatever the libraries make of it" {
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers open files of their own'
+	for loader in ./xdp_loader ../basic04-pinning-maps/xdp_loader ../basic05-anatomy/hello_user; do
+		for files in 5 6; do
+			refused 1 'may not open as many files' 'ulimit -n' -- \
+				bash -c "ulimit -n $files; $loader --dev left"
+		done
+	done
+	free left
+}
+
+@test "who is not told how its children ended loads programs of others all the same" {
+	works 'name:for_xdp ' -- env --ignore-signal=CHLD ./xdp_loader --dev left \
+		--filename "$objects/xdp_and_tc.o"
+}
+
 @test "a file that may not be read: why" {
 	# Root reads everything, unless the capability to do so is taken away.
 	cp "$objects/long_name.o" "$BATS_TEST_TMPDIR/secret.o"
@@ -509,11 +575,30 @@ free() { # DEV: nothing is attached there
 	free left
 }
 
+@test "a loop without an end: that is the reason, wherever the kernel says it" {
+	for name in endless endless_jump; do
+		refused 1 "cannot attach $name to left" \
+			"the kernel's verifier refuses the program: infinite loop detected at insn " \
+			'give it a small bound' \
+			-- ./xdp_loader --dev left --filename "$objects/odd_kinds.o" $name
+	done
+	free left
+}
+
 @test "a program of another type is refused by name and by section" {
 	refused 1 'there is no program for XDP in' 'for something else' '  fix: name another file' \
 		-- ./xdp_loader --dev left --filename "$objects/for_tc.o"
 	refused 1 'for_tc in ' 'is no XDP program' 'its section, tc,' 'for_xdp' \
 		-- ./xdp_loader --dev left --filename "$objects/xdp_and_tc.o" --progname for_tc
+	for kind in fentry/ip_rcv freplace/nosuch; do
+		refused 1 "for_${kind%/*} in " 'is no XDP program' "its section, $kind, says" \
+			-- ./xdp_loader --dev left --filename "$objects/odd_kinds.o" "for_${kind%/*}"
+	done
+	for kind in devmap cpumap; do
+		refused 1 "for_$kind in " 'no XDP program for a device' 'what a devmap or cpumap gets' \
+			'XDP programs in there: endless endless_jump' \
+			-- ./xdp_loader --dev left --filename "$objects/odd_kinds.o" "for_$kind"
+	done
 	refused 1 'for_tc in ' 'is no XDP program' \
 		-- ./xdp_loader --dev left --filename "$objects/for_tc.o" --progsec tc
 	free left
@@ -572,6 +657,8 @@ free() { # DEV: nothing is attached there
 		free $dev
 	done
 	gone "$WITNESS"
+	refused 1 'cannot run XDP programs itself' -- ../basic04-pinning-maps/xdp_loader --dev left \
+		--offload-mode # whose map is what fails first
 	refused 1 'there is no program nosuch in ' -- ./xdp_loader --dev left --offload-mode nosuch
 	refused 1 'left is taken' -- bash -ec './xdp_loader -q --dev left --for 60
 		./xdp_loader --dev left --offload-mode --for 3'
