@@ -51,11 +51,11 @@ static int check_map(int map_fd)
 		return 0;
 	return pr_err_because(
 		-EINVAL,
-		pr_text("its type is %u, its keys have %u bytes, its values %u, %u of them;\n"
-			"wanted are type %d, %zu bytes, %zu bytes, %d of them.",
-			info.type, info.key_size, info.value_size, info.max_entries,
-			BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct datarec), XDP_ACTIONS),
-		"compile both sides again (make), and load again.",
+		pr_text("its type is %s, its keys have %u bytes, its values %u, %u of them;\n"
+			"wanted are type array, 4 bytes, %zu bytes, %d of them.",
+			libbpf_bpf_map_type_str(info.type) ?: "?", info.key_size, info.value_size,
+			info.max_entries, sizeof(struct datarec), XDP_ACTIONS),
+		"compile both sides again (make), or have check_map() expect such a map.",
 		"xdp_stats_map (id %u) has another shape than this loader expects", info.id);
 }
 
