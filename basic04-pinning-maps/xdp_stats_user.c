@@ -109,16 +109,16 @@ static int show_stats(int map_fd, struct datarec *rec, const struct cli_args *ar
 static int stats(const struct cli_args *args)
 {
 	struct datarec *rec;
-	int map_fd, err;
+	int map_fd, err, cpus = libbpf_num_possible_cpus();
 
 	if (lab_check_root())
 		return -EPERM;
 	map_fd = open_map(args);
 	if (map_fd < 0)
 		return map_fd;
-	rec = calloc(libbpf_num_possible_cpus(), sizeof(*rec));
+	rec = cpus > 0 ? calloc(cpus, sizeof(*rec)) : NULL;
 	if (!rec) {
-		err = pr_err(-ENOMEM, "cannot read the map");
+		err = pr_err(cpus < 0 ? cpus : -ENOMEM, "cannot read the map");
 		goto out;
 	}
 	lab_catch_signals();

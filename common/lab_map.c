@@ -100,11 +100,11 @@ int lab_find_map(struct xdp_program *prog, const char *name, const struct lab_ma
 int lab_sum_cpus(int map_fd, const void *key, __u64 *sums, unsigned int count)
 {
 	int err = 0, cpus = libbpf_num_possible_cpus();
-	__u64 *all = calloc(cpus, count * sizeof(*all));
+	__u64 *all = cpus > 0 ? calloc(cpus, count * sizeof(*all)) : NULL;
 
 	memset(sums, 0, count * sizeof(*sums));
 	if (!all)
-		return pr_err(-ENOMEM, "cannot read the map");
+		return pr_err(cpus < 0 ? cpus : -ENOMEM, "cannot read the map");
 	if (bpf_map_lookup_elem(map_fd, key, all))
 		err = errno == ENOENT ? -ENOENT : pr_err(-errno, "cannot read the map");
 	for (unsigned int i = 0; i < cpus * count && !err; i++)

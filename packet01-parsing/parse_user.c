@@ -126,8 +126,9 @@ static int check_words(const char *option, const char *words, struct cli_args *a
  */
 static int block_ports(int map_fd, const char *words)
 {
-	struct datarec *zero = calloc(libbpf_num_possible_cpus(), sizeof(*zero));
-	int err = zero ? 0 : pr_err(-ENOMEM, "cannot block a port");
+	int cpus = libbpf_num_possible_cpus();
+	struct datarec *zero = cpus > 0 ? calloc(cpus, sizeof(*zero)) : NULL;
+	int err = zero ? 0 : pr_err(cpus < 0 ? cpus : -ENOMEM, "cannot block a port");
 
 	while (!err && *words) {
 		__u16 port = next_port(&words);

@@ -165,6 +165,14 @@ is_silent() { # ADDRESS PORT
 	[[ $output == *'Error: cannot write'* ]]
 }
 
+@test "where nothing tells how many CPUs there are, no port is blocked" {
+	any_kernel 'what is printed'
+	./parse_user --quiet --dev left xdp_port_drop
+	refused 1 'cannot block a port' '/sys/devices/system/cpu/possible' -- unshare -m bash -c \
+		'mount -t tmpfs none /sys/devices/system; ./parse_user --dev left --block 22'
+	[ -z "$(ports)" ]
+}
+
 @test "by a link for a while: the list can be changed too, and is gone with it" {
 	works -- "$parse" --dev left xdp_port_drop --for 60
 	works 'port 1 is blocked' -- "$parse" --dev left --block 1

@@ -91,6 +91,21 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	[[ $output == *': xdp_loader --dev lo'* ]]
 }
 
+@test "through a symlink the reader names the loader that lies beside what it leads to" {
+	any_kernel 'what is printed'
+	ln -s "$stats" "$BATS_TEST_TMPDIR/reader"
+	run "$BATS_TEST_TMPDIR/reader" --dev lo
+	[[ $output == *": $loader --dev lo"* ]]
+}
+
+@test "where nothing tells how many CPUs there are, a program counts, and the reader says why not" {
+	any_kernel 'what is printed'
+	works 'pinned: ' -- unshare -m bash -c "mount -t tmpfs none /sys/devices/system
+		$loader --dev lo --skb-mode"
+	refused 1 'cannot read the map' '/sys/devices/system/cpu/possible' 'mount -t sysfs' \
+		-- unshare -m bash -c "mount -t tmpfs none /sys/devices/system; $stats --dev lo -n 1"
+}
+
 @test "large numbers have commas, whatever the locale" {
 	any_kernel 'what is printed'
 	"$loader" --dev lo --skb-mode
