@@ -104,7 +104,7 @@ static int fill_from_dispatcher(struct lab_prog *progs, struct xdp_multiprog *mp
 		progs[count].chain_on = lab_chain_on(one);
 		count += !err;
 	}
-	return err ?: count;
+	return err ?: count ?: -ENOENT; /* it has some, which could not be read */
 }
 
 static int fill_from_device(struct lab_prog *progs, const struct lab_running *running, int ifindex)

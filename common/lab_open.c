@@ -29,6 +29,8 @@ static int check_file(const char *path)
 
 		if (fd >= 0)
 			close(fd);
+		if (err == -EMFILE)
+			return pr_err(err, "cannot open %s", path);
 		return pr_err_because(err, strerror(-err),
 				      err == -ENOENT ?
 					      "is the name right? `make` builds a lesson's "

@@ -85,6 +85,17 @@ xdp_pass_func native 50 dispatcher $(attached left)" ]
 	[ "$output" = "$list" ]
 }
 
+@test "who may open too few files to see the programs is told so, and not that none is there" {
+	./xdp_loader -q --dev left
+	for words in --list --unload-all; do
+		for files in 6 8; do
+			refused 1 'may not open as many files' \
+				-- bash -c "ulimit -n $files; ./xdp_loader --dev left $words"
+		done
+	done
+	[ -n "$(attached left)" ]
+}
+
 @test "xdp-loader shows the chain with ids, tags and chain actions" {
 	./xdp_loader -q --dev left
 	./xdp_loader -q --dev left xdp_drop_func --prio 7 --chain-on drop,tx
