@@ -105,6 +105,7 @@ static int load_and_stats(struct cli_args *args)
 	prog = lab_open(args);
 	if (!prog)
 		return -errno;
+	lab_hold_signals(); /* Ctrl-C waits until it is attached */
 	err = lab_attach(prog, args);
 	if (err)
 		goto out;

@@ -145,6 +145,7 @@ static int load_and_show(struct cli_args *args)
 	prog = lab_open(args);
 	err = prog ? 0 : -errno;
 	obj = prog ? xdp_program__bpf_obj(prog) : NULL;
+	lab_hold_signals(); /* Ctrl-C waits until it is attached */
 	if (!err && no_greeting)
 		err = set_knob(obj, "greet", 0);
 	/* Exercise 1: set yours */

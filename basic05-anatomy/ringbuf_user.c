@@ -48,6 +48,7 @@ static int load_and_print(struct cli_args *args)
 	prog = lab_open(args);
 	if (!prog)
 		return -errno;
+	lab_hold_signals(); /* Ctrl-C waits until it is attached */
 	err = lab_attach(prog, args);
 	if (!err) {
 		lab_catch_signals();

@@ -120,6 +120,7 @@ void lab_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	lab_release_all_signals();
 }
 
 /* The same device, not another one that took its number or its name. */

@@ -42,7 +42,7 @@ void lab_print_figures(const struct cli_args *args, const char *action, enum lab
 
 /*
  * From here on SIGINT and SIGTERM end lab_wait() instead of the process, and a closed pipe ends the
- * process.
+ * process. Signals that lab_hold_signals() has let wait come now.
  */
 void lab_catch_signals(void);
 

@@ -112,7 +112,7 @@ int lab_cannot_share(const char *because, const struct cli_args *args);
 
 /*
  * Between these two, signals that would end this process wait: what was begun is finished. At the
- * latest they come in cli_exit_status().
+ * latest they come in lab_catch_signals(), or in cli_exit_status().
  */
 void lab_hold_signals(void);
 void lab_release_signals(void);

@@ -181,6 +181,20 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	grep -q xdp_pass_func <<<"$output"
 }
 
+@test "Ctrl-C while a loader attaches ends it after the first figures, and it says what stays" {
+	any_kernel 'the moment of a signal'
+	type strace >/dev/null || skip 'needs tool strace: it sends the signal in the middle'
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers make calls like these of their own'
+	local program
+	for program in "$counter" "$LAB_TREE/basic05-anatomy/hello_user"; do
+		run strace -qq -o /dev/null -e inject=write:signal=INT:when=1 "$program" --dev lo -S -i 60
+		[ "$status" -eq 0 ]
+		[[ ${lines[0]} == 'Success: Loading'* ]]
+		[[ ${lines[-1]} == *'stays on lo; to remove it: '* ]]
+		"$program" --dev lo --unload-all
+	done
+}
+
 @test "with --for the last line says that the program stays until then, or that none is left" {
 	run "$counter" --dev lo --skb-mode --for 60 -i 0.1 -n 1
 	[ "$status" -eq 0 ]
