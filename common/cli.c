@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -105,6 +106,7 @@ struct cursor {
 	char **next; /* the word after this one */
 	const char *written; /* the option as the person wrote it */
 	const struct cli_own_option *own; /* which one of the program's own it is, for OWN */
+	__u64 given; /* the options that were there: bits by the row, then by the own option */
 };
 
 static bool program_has(const struct cli_program *program, const struct option_row *row)
@@ -318,10 +320,27 @@ static int find_word(struct cursor *at, const struct option_row *row, const char
 	return 0;
 }
 
+/* Of two words for one thing, or two modes, one would be forgotten: nobody would know which. */
+static int check_once(struct cursor *at, const struct option_row *row)
+{
+	size_t bit = row->kind == OWN ? ROWS + (size_t)(at->own - at->program->own) :
+					(size_t)(row - rows);
+
+	for (size_t i = 0; i < ROWS && row->kind != OWN; i++)
+		if (i != bit && at->given & 1ULL << i && rows[i].kind == row->kind &&
+		    rows[i].field == row->field)
+			return cli_usage_error(at->args, "--%s and --%s: one or the other",
+					       rows[i].name, row->name);
+	if (row->arg && row->kind != PROGNAME && at->given & 1ULL << bit)
+		return cli_usage_error(at->args, "--%s twice: once is enough", row->name);
+	at->given |= 1ULL << bit;
+	return 0;
+}
+
 static int take_option(struct cursor *at, const struct option_row *row, const char *word)
 {
 	void *field = (char *)at->args + row->field;
-	int err = find_word(at, row, &word);
+	int err = find_word(at, row, &word) ?: check_once(at, row);
 
 	if (err)
 		return err;
@@ -438,9 +457,22 @@ static int take_words(struct cursor *at)
 	return err;
 }
 
-/* What one option alone cannot tell. */
-static int check_together(const struct cli_program *program, struct cli_args *args)
+/* Has it, beside --list, nothing but what says where to look, and how to tell? */
+static bool only_looks(const struct cursor *at)
 {
+	__u64 others = at->given;
+
+	for (size_t i = 0; i < ROWS; i++)
+		if (!rows[i].group || rows[i].group & (CLI_DEV | CLI_LIST))
+			others &= ~(1ULL << i);
+	return !others && !at->args->progname;
+}
+
+/* What one option alone cannot tell. */
+static int check_together(const struct cursor *at)
+{
+	const struct cli_program *program = at->program;
+	struct cli_args *args = at->args;
 	bool unload = args->unload || args->unload_all;
 
 	if (program->options & CLI_DEV && !args->dev)
@@ -461,12 +493,12 @@ static int check_together(const struct cli_program *program, struct cli_args *ar
 	if (unload && (args->for_seconds || args->filename || args->progsec))
 		return cli_usage_error(args, "--for, --filename and --progsec are for loading, not "
 					     "for unloading");
-	if ((unload || args->list) && (args->prio || args->chain_on))
+	if (unload && (args->prio || args->chain_on))
 		return cli_usage_error(args, "--prio and --chain-on are for loading");
 	if (args->for_seconds && (args->prio || args->chain_on))
 		return cli_usage_error(args, "--for needs the device for itself; --prio and "
 					     "--chain-on are for programs that share one");
-	if (args->list && (unload || args->for_seconds))
+	if (args->list && !only_looks(at))
 		return cli_usage_error(args, "--list only looks: leave out the rest");
 	return 0;
 }
@@ -513,6 +545,18 @@ static void fill_defaults(const struct cli_program *program, struct cli_args *ar
 		args->progname = program->progname;
 }
 
+/* Has what was asked for arrived? Who stops reading a pipe has read enough. */
+static bool was_written(void)
+{
+	struct stat out;
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return true;
+	if (!fstat(STDOUT_FILENO, &out) && S_ISFIFO(out.st_mode))
+		return true;
+	return !lab_check_output();
+}
+
 static unsigned int offered; /* the groups of options that the program has */
 
 bool cli_offers(unsigned int group)
@@ -531,8 +575,11 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 	pr_names.self = argc > 0 ? argv[0] : "xdp-lab";
 	offered = program->options;
 	pr_keep_library_messages();
-	if (take_words(&at) || check_together(program, args))
+	if (take_words(&at) || check_together(&at)) {
+		if (!args->status && !was_written()) /* --help, --version */
+			args->status = 1;
 		return false;
+	}
 
 	fill_defaults(program, args);
 	pr_figures_only = args->json;
@@ -545,8 +592,16 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 	return !args->status;
 }
 
+bool cli_says_how(const struct cli_args *args)
+{
+	return args->list || args->unload || args->unload_all || args->for_seconds || args->force ||
+	       args->prio || args->chain_on || args->mode != XDP_MODE_UNSPEC;
+}
+
 int cli_exit_status(int err, const struct cli_args *args)
 {
 	lab_release_all_signals();
+	if (!err && args->list && !was_written())
+		err = -EIO;
 	return err ? args->status ?: 1 : 0;
 }

@@ -84,6 +84,12 @@ bool cli_parse(const struct cli_program *program, int argc, char **argv, struct 
 /* Has the program, since cli_parse(), the options of this group (CLI_…)? */
 bool cli_offers(unsigned int group);
 
+/*
+ * Does it say what cannot go with an option that is about the program that runs already: --list,
+ * --unload, or how to attach one?
+ */
+bool cli_says_how(const struct cli_args *args);
+
 /* A command line that is wrong, found later than by cli_parse(): says so, sets args->status. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(struct cli_args *args, const char *fmt,
 							  ...);

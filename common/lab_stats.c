@@ -136,9 +136,9 @@ int lab_check_output(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;
-	return pr_err_because(-EIO, "the disk is full, or nobody is there to read them.",
+	return pr_err_because(-EIO, "the disk is full, or nobody is there to read it.",
 			      "df shows which disk is full; what reads a pipe must read all of it.",
-			      "cannot write the figures");
+			      "cannot write what was asked for");
 }
 
 int lab_must_stop(const struct cli_args *args)

@@ -158,8 +158,8 @@ static void test_lines(void)
 	MEANS(&loader, "-d lo --filename o.o", is(args->filename, "o.o") && !args->own_file);
 	MEANS(&loader, "-d lo --filename o.o", !args->progname);
 	MEANS(&loader, "-Sd lo", args->mode == XDP_MODE_SKB);
-	MEANS(&loader, "-S -N -d lo", args->mode == XDP_MODE_NATIVE);
-	MEANS(&loader, "-NA --dev lo", args->mode == XDP_MODE_UNSPEC);
+	MEANS(&loader, "-N -d lo -N", args->mode == XDP_MODE_NATIVE);
+	MEANS(&loader, "-A --dev lo", args->mode == XDP_MODE_UNSPEC);
 	MEANS(&loader, "--offload-mode -d lo", args->mode == XDP_MODE_HW);
 	MEANS(&loader, "-d lo --for 30 --force", args->for_seconds == 30 && args->force);
 	MEANS(&loader, "-qd lo", pr_level == PR_QUIET);
@@ -173,7 +173,7 @@ static void test_lines(void)
 	MEANS(&loader, "-d lo --unload --progname p", args->unload && is(args->progname, "p"));
 	MEANS(&loader, "-d lo -U 4294967295", args->unload_id == 4294967295U);
 	MEANS(&loader, "-d lo --unload-all --force", args->unload_all && args->force);
-	MEANS(&loader, "-d lo --list", args->list);
+	MEANS(&loader, "-d lo --list -q", args->list);
 	MEANS(&loader, "-d lo", !args->prio && !args->chain_on);
 	MEANS(&loader, "-d lo --prio 7", args->prio == 7);
 	MEANS(&loader, "-d lo --chain-on pass", args->chain_on == 1 << XDP_PASS);
@@ -225,7 +225,30 @@ static void test_usage(void)
 	usage(&loader, "-d lo --unload-all p", "takes no program's name");
 	usage(&loader, "-d lo --progsec s p", "one or the other");
 	usage(&loader, "-d lo -U --for 3", "for loading");
-	usage(&loader, "-d lo --list -U 3", "only looks");
+}
+
+static void test_twice(void)
+{
+	static const char *const others[] = {
+		"-U 3", "-S",	   "-A",   "--filename f", "--for 3",	     "--progsec s",
+		"p",	"--force", "-i 1", "--json",	   "--chain-on pass"
+	};
+	char line[100];
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(line, sizeof(line), "-d lo --list %s", others[i]);
+		usage(&everything, line, "--list only looks");
+	}
+	usage(&with_own, "-d lo --list", "there is no option --list");
+	usage(&loader, "-d lo -S -N", "--skb-mode and --native-mode: one or the other");
+	usage(&loader, "-NAd lo", "--native-mode and --auto-mode: one or the other");
+	usage(&loader, "-d lo -qv", "--quiet and --verbose: one or the other");
+	usage(&loader, "-d lo --dev lo", "--dev twice");
+	usage(&loader, "-d lo -U 5 -U 6", "--unload twice");
+	usage(&loader, "-d lo --filename a --filename=b", "--filename twice");
+	usage(&reader, "-d lo -n 1 -n 2", "--count twice");
+	usage(&with_own, "-d lo --times 1 --times 2", "--times twice");
+	MEANS(&with_own, "-d lo --dry-run --dry-run --force --force", dry_run && args->force);
 }
 
 static void test_chain_usage(void)
@@ -242,7 +265,6 @@ static void test_chain_usage(void)
 		usage(&loader, line, *actions[i] ? "--chain-on wants verdicts" : "wants a value");
 	}
 	usage(&loader, "-d lo -U --prio 3", "for loading");
-	usage(&loader, "-d lo --list --chain-on pass", "for loading");
 	usage(&loader, "-d lo --for 3 --prio 3", "for itself");
 	usage(&loader, "-d lo --for 3 --chain-on pass", "for itself");
 	usage(&reader, "-d lo --prio 3", "there is no option --prio");
@@ -364,6 +386,7 @@ int main(void)
 	test_table();
 	test_lines();
 	test_usage();
+	test_twice();
 	test_chain_usage();
 	test_own();
 	test_device();

@@ -155,6 +155,16 @@ free() { # DEV: nothing is attached there
 	[[ $output =~ ^./xdp_loader\ \(xdp-lab\)\ [0-9.]+,\ libbpf\ 1\.[0-9]+$ ]]
 }
 
+@test "what was asked for and cannot be written is an error, unless nobody wants to read on" {
+	any_kernel 'the command line'
+	for words in --help --version '--dev left --list'; do
+		# shellcheck disable=SC2086
+		refused 1 'cannot write what was asked for' -- bash -c './xdp_loader "$@" >/dev/full' sh $words
+		# shellcheck disable=SC2086
+		works -- bash -c './xdp_loader "$@" | :; exit "${PIPESTATUS[0]}"' sh $words
+	done
+}
+
 @test "-q says nothing but errors" {
 	works 'No XDP program on left.' -- ./xdp_loader -q --dev left --list # this was asked for
 	works -- ./xdp_loader -q --dev left
