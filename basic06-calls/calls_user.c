@@ -32,7 +32,7 @@ static const struct cli_own_option own_options[] = {
 
 static const struct cli_program this_program = {
 	.about = "Attaches a program that goes on in others, and exchanges those.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
 	.object = "calls_kern.o",
 	.progname = "by_size",
 	.own = own_options,
@@ -117,6 +117,10 @@ static int change_slot(struct cli_args *args)
 	__u32 slot = slot_word[0] - '0';
 	int map_fd, err = 0;
 
+	if (cli_says_how(args) || (clear && (!args->own_file || args->progsec ||
+					     args->progname != this_program.progname)))
+		return cli_usage_error(args, "--slot is about the program that runs already: leave "
+					     "the rest away");
 	if (slot >= SLOTS || slot_word[1])
 		return cli_usage_error(args, "--slot takes a number from 0 to %d, not '%s'",
 				       SLOTS - 1, slot_word);
@@ -148,12 +152,12 @@ int main(int argc, char **argv)
 
 	if (clear && !slot_word)
 		err = cli_usage_error(&args, "--clear: which slot? Name it with --slot");
+	else if (slot_word)
+		err = change_slot(&args);
 	else if (args.list)
 		err = lab_list(&args);
 	else if (args.unload || args.unload_all)
 		err = lab_unload(&args, lab_detach) ?: lab_unpin_map(MAP, &shape, &args);
-	else if (slot_word)
-		err = change_slot(&args);
 	else
 		err = load_and_pin(&args);
 	return cli_exit_status(err, &args);

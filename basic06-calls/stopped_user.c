@@ -19,7 +19,7 @@
 
 static const struct cli_program this_program = {
 	.about = "Attaches a program that goes on in others, and stops.",
-	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST | CLI_CHAIN,
+	.options = CLI_DEV | CLI_ATTACH | CLI_UNLOAD | CLI_LIST,
 	.object = "calls_kern.o",
 	.progname = "by_size",
 };

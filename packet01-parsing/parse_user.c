@@ -209,8 +209,7 @@ static int change_ports(struct cli_args *args)
 {
 	int map_fd, err;
 
-	if (args->list || args->unload || args->unload_all || args->for_seconds || args->prio ||
-	    args->chain_on || args->progsec || !args->own_file ||
+	if (cli_says_how(args) || args->progsec || !args->own_file ||
 	    strcmp(args->progname, this_program.progname))
 		return cli_usage_error(args, "--block, --unblock and --ports are about the program "
 					     "that runs already: leave out the rest");
@@ -254,6 +253,7 @@ int main(int argc, char **argv)
 	if (!cli_parse(&this_program, argc, argv, &args))
 		return args.status;
 
+	pr_figures_only = json;
 	if (block || unblock || ports)
 		err = change_ports(&args);
 	else if (json)

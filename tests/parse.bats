@@ -149,12 +149,19 @@ is_silent() { # ADDRESS PORT
 		refused 2 "not '$word'" -- "$parse" --dev left "--unblock=$word"
 	done
 	for words in -U --unload-all --list '--for 5' xdp_port_drop '--filename old_style_kern.o' \
-		'--progsec xdp' '--prio 5'; do
+		'--progsec xdp' '--prio 5' -S --force; do
 		# shellcheck disable=SC2086
-		refused 2 'are about the program that runs already' -- "$parse" --dev left --block 1 $words
+		refused 2 'leave the rest away' -- "$parse" --dev left --block 1 $words
 	done
 	refused 2 '--json goes with --ports' -- "$parse" --dev left --json
 	[ -z "$(ports)" ]
+}
+
+@test "with --json, stdout has nothing but figures" {
+	works -- "$parse" --dev left xdp_port_drop
+	run --separate-stderr "$parse" --dev left --block 9 --ports --json
+	[ "$output" = '{"port":9,"packets":0,"bytes":0}' ]
+	[ "$stderr" = 'port 9 is blocked' ]
 }
 
 @test "figures that cannot be written are an error" {
