@@ -11,6 +11,8 @@
 
 #include "lab_dev.h"
 #include "lab_link.h"
+#include "lab_map.h"
+#include "lab_pin.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -42,7 +44,13 @@ static bool kernel_can_share(void)
 /* libxdp pins what the dispatcher calls. */
 bool lab_can_share(void)
 {
-	return kernel_can_share() && !access(BPFFS "/.", W_OK);
+	return kernel_can_share() && !lab_check_bpffs();
+}
+
+static const char *why_no_pins(void)
+{
+	return lab_check_bpffs() == -EROFS ? BPFFS " is mounted read-only" :
+					     "no BPF file system is mounted on " BPFFS;
 }
 
 #define TRIES "XDP_LAB_TRIES" /* in the environment: how often this has begun again */
@@ -71,7 +79,11 @@ static int refuse_second(const struct lab_prog *first, const struct cli_args *ar
 	const char *why =
 		"this kernel cannot run libxdp's dispatcher: one program owns the device.";
 
-	if (lab_can_share())
+	if (kernel_can_share() && lab_check_bpffs())
+		why = pr_text("libxdp's dispatcher needs pins, and %s:\n"
+			      "one program owns the device.",
+			      why_no_pins());
+	else if (kernel_can_share())
 		why = "it was attached without libxdp's dispatcher, so it owns the device.";
 	if (!strcmp(first->name, "xdp_dispatcher"))
 		why = "that is libxdp's dispatcher, and the pins that tell what it calls are not\n"
@@ -205,7 +217,7 @@ static const char *why_alone(const struct cli_args *args)
 	if (!kernel_can_share())
 		return " (this kernel runs one program a device)";
 	if (!lab_can_share())
-		return " (no program can share it: " BPFFS " is no BPF file system)";
+		return pr_text(" (no program can share it: %s)", why_no_pins());
 	if (cannot_share && !args->for_seconds)
 		return pr_text("; nothing can join it: %s", cannot_share);
 	return "";

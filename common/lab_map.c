@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -150,22 +151,36 @@ static const char *as_pin_name(const char *name)
 	return pr_text("%s", text);
 }
 
-const char *lab_pin_dir(const char *dev)
+int lab_check_bpffs(void)
 {
-	const char *env = netns_name();
-	static char path[300];
 	struct statfs fs;
 
-	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC) {
+	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC)
+		return -ENOENT;
+	return fs.f_flags & ST_RDONLY ? -EROFS : 0;
+}
+
+const char *lab_pin_dir(const char *dev)
+{
+	int err = lab_check_bpffs();
+	static char path[300];
+	const char *env;
+
+	if (err) {
 		pr_err_because(
-			-ENOENT,
-			"pins live in a BPF file system, and none is mounted on " BPFFS ".",
-			"mount -t bpf bpf " BPFFS
-			"\n(in a shell of `ip netns exec`, leave it and use testenv.sh enter)",
+			err,
+			err == -EROFS ?
+				BPFFS ", where pins live, is mounted read-only." :
+				"pins live in a BPF file system, and none is mounted on " BPFFS ".",
+			err == -EROFS ?
+				"mount -o remount,rw " BPFFS :
+				"mount -t bpf bpf " BPFFS
+				"\n(in a shell of `ip netns exec`, leave it and use testenv.sh enter)",
 			"cannot reach the pins of %s", dev);
-		errno = ENOENT;
+		errno = -err;
 		return NULL;
 	}
+	env = netns_name();
 	/* /sys/fs/bpf/xdp is libxdp's: a device of that name gets another */
 	snprintf(path, sizeof(path), BPFFS "/%s%s%s", as_pin_name(env),
 		 *env || !strcmp(dev, "xdp") ? ":" : "", as_pin_name(dev));

@@ -37,9 +37,15 @@ int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
 		  const struct cli_args *args);
 
 /*
+ * Can anything be pinned? 0; -ENOENT, no BPF file system is mounted on /sys/fs/bpf; -EROFS, it is
+ * read-only, so that pins can not even be opened.
+ */
+int lab_check_bpffs(void);
+
+/*
  * The directory for the pins of a device: /sys/fs/bpf/DEV, or /sys/fs/bpf/ENV:DEV inside the test
  * network ENV, so that the veth0 of one network is not that of another; with a comma for each dot.
- * NULL after an error, where no BPF file system is mounted. The directory need not exist.
+ * NULL after an error, where lab_check_bpffs() says so. The directory need not exist.
  */
 const char *lab_pin_dir(const char *dev);
 

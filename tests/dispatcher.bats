@@ -96,6 +96,18 @@ xdp_pass_func native 50 dispatcher $(attached left)" ]
 	[ -n "$(attached left)" ]
 }
 
+@test "where nothing can be pinned, no programs share the device, and it is said why" {
+	while IFS=: read -r how why; do
+		world=(unshare --mount sh -c "$how /sys/fs/bpf"' && exec "$@"' sh)
+		works "owns the device (no program can share it: $why" -- "${world[@]}" ./xdp_loader --dev left
+		refused 1 "dispatcher needs pins, and $why" -- "${world[@]}" ./xdp_loader --dev left
+		works -- "${world[@]}" ./xdp_loader --dev left -U
+	done <<-'END'
+		umount:no BPF file system is mounted on /sys/fs/bpf
+		mount -o remount,bind,ro:/sys/fs/bpf is mounted read-only
+	END
+}
+
 @test "xdp-loader shows the chain with ids, tags and chain actions" {
 	./xdp_loader -q --dev left
 	./xdp_loader -q --dev left xdp_drop_func --prio 7 --chain-on drop,tx
