@@ -13,6 +13,7 @@
 
 #include "cli.h"
 #include "lab_dev.h"
+#include "lab_pin.h"
 #include "lab_stats.h"
 #include "lab_xdp.h"
 #include "pr.h"
@@ -600,6 +601,8 @@ bool cli_says_how(const struct cli_args *args)
 
 int cli_exit_status(int err, const struct cli_args *args)
 {
+	if (err)
+		lab_drop_pins(args);
 	lab_release_all_signals();
 	if (!err && args->list && !was_written())
 		err = -EIO;

@@ -232,13 +232,15 @@ int lab_print_attached(const char *name, __u32 id, enum xdp_attach_mode mode, __
 				      "%s does not have %s", args->dev, name);
 	pr_info("Success: Loading XDP prog name:%s (id:%u) on device:%s (ifindex:%d)", name, id,
 		args->dev, args->ifindex);
-	if (on_device == id) {
+	if (on_device == id)
 		pr_info("  mode:%s, owns the device%s", lab_mode_name(mode), why_alone(args));
-		return 0;
-	}
-	pr_info("  mode:%s, shares the device: other tools show libxdp's dispatcher (id:%u)",
-		lab_mode_name(mode), on_device);
-	note_earlier(id, args);
+	else
+		pr_info("  mode:%s, shares the device: other tools show libxdp's dispatcher "
+			"(id:%u)",
+			lab_mode_name(mode), on_device);
+	lab_tell_pins(args);
+	if (on_device != id)
+		note_earlier(id, args);
 	return 0;
 }
 
@@ -302,6 +304,7 @@ int lab_not_attached(int err, const char *name, const struct cli_args *args)
 	struct lab_prog progs[LAB_MAX_PROGS];
 	int count = refused || taken ? lab_programs(args->ifindex, progs) : -1;
 
+	lab_drop_pins(args); /* before a signal that waits ends this process */
 	if (sharing && refused && count == 0) {
 		pr_note("%s moves packet borders, and this libxdp's dispatcher cannot call such a\n"
 			"      program on this kernel: it gets %s for itself.",

@@ -9,6 +9,7 @@
 #include "lab_clean.h"
 #include "lab_dev.h"
 #include "lab_link.h"
+#include "lab_pin.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -159,7 +160,9 @@ int lab_unload(struct cli_args *args, lab_detach_fn *detach)
 		err = unload_all(progs, count, args, detach);
 	else
 		err = unload_one(progs, count, args, detach);
-	if (!err || !count)
+	if (!err || !count) {
 		lab_clean_pins(args->ifindex);
+		lab_drop_pins(args);
+	}
 	return err;
 }

@@ -266,6 +266,8 @@ static void unpin_after(int pidfd, const char *path, __u32 map_id)
 	unlink(path);
 	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
 	rmdir(dir);
+	*strrchr(dir, '/') = '\0'; /* the device's, perhaps; what is mounted stays */
+	rmdir(dir);
 	_exit(0);
 }
 

@@ -13,6 +13,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "lab_pin.h"
 #include "lab_xdp.h"
 #include "pr.h"
 
@@ -319,7 +320,7 @@ struct bpf_object *lab_open_file(const struct cli_args *args)
 		errno = err;
 		return NULL;
 	}
-	err = check_maps(obj);
+	err = check_maps(obj) ?: lab_place_pins(obj, args);
 	if (!err && !bpf_object__btf(obj))
 		err = lab_cannot_share("its file has no type information (BTF)", args);
 	if (err) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pins of a device's maps. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "lab_link.h"
 #include "lab_pin.h"
@@ -119,4 +121,92 @@ int lab_unpin_map(const char *name, const struct lab_map_shape *shape, const str
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+/* ---- Maps that ask for a pin themselves ---- */
+
+static bool with_pins; /* the object that was opened has such maps */
+
+static const char *find_asked(const struct cli_args *args)
+{
+	static char path[320];
+	const char *dir = lab_pin_dir(args->dev);
+
+	if (!dir)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/by-name", dir);
+	return path;
+}
+
+int lab_place_pins(struct bpf_object *obj, const struct cli_args *args)
+{
+	const char *dir = NULL;
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, obj) {
+		if (err || !bpf_map__pin_path(map))
+			continue;
+		dir = dir ?: find_asked(args);
+		if (!dir)
+			return -errno;
+		with_pins = true;
+		err = bpf_map__set_pin_path(map, pr_text("%s/%s", dir, bpf_map__name(map)));
+	}
+	/* libbpf makes the last directory of a path, and no more. */
+	if (!err && with_pins && mkdir(lab_pin_dir(args->dev), 0700) && errno != EEXIST)
+		err = -errno;
+	return err ? pr_err(err, "cannot pin the maps of %s", pr_names.file) : 0;
+}
+
+typedef void pin_fn(const char *path, int map_fd, const struct cli_args *args);
+
+static void for_each_asked(pin_fn *what, const struct cli_args *args)
+{
+	const char *dir = find_asked(args);
+	DIR *pins = dir ? opendir(dir) : NULL;
+	struct dirent *pin;
+
+	while (pins && (pin = readdir(pins))) {
+		char path[600];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, pin->d_name);
+		fd = *pin->d_name == '.' ? -1 : bpf_obj_get(path);
+		if (fd < 0)
+			continue;
+		what(path, fd, args);
+		close(fd);
+	}
+	if (pins)
+		closedir(pins);
+}
+
+static void tell_pin(const char *path, int map_fd, const struct cli_args *args)
+{
+	pr_info("  pinned: %s", path);
+	if (args->for_seconds)
+		lab_unpin_after_for(path, map_fd);
+}
+
+void lab_tell_pins(const struct cli_args *args)
+{
+	if (with_pins)
+		for_each_asked(tell_pin, args);
+}
+
+static void drop_pin(const char *path, int map_fd, const struct cli_args *args)
+{
+	if (!lab_map_in_use(map_fd, args->ifindex) && !unlink(path) &&
+	    (args->unload || args->unload_all))
+		pr_info("  unpinned: %s", path);
+}
+
+void lab_drop_pins(const struct cli_args *args)
+{
+	if (!with_pins && (!(args->unload || args->unload_all) || lab_check_bpffs()))
+		return;
+	for_each_asked(drop_pin, args);
+	if (!rmdir(find_asked(args)) || with_pins)
+		rmdir(lab_pin_dir(args->dev));
 }

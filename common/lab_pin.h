@@ -3,6 +3,8 @@
 #ifndef LAB_PIN_H
 #define LAB_PIN_H
 
+#include <bpf/libbpf.h>
+
 #include "cli.h"
 #include "lab_map.h"
 
@@ -22,5 +24,17 @@ int lab_open_pinned(const char *name, const struct lab_map_shape *shape,
 
 /* After unloading: removes the pin, if no program on the device uses that map any more. */
 int lab_unpin_map(const char *name, const struct lab_map_shape *shape, const struct cli_args *args);
+
+/*
+ * Maps that ask for a pin themselves (LIBBPF_PIN_BY_NAME): libbpf makes those while it loads. Each
+ * device gets its own, …/by-name/NAME. 0, or a negative errno after an error.
+ */
+int lab_place_pins(struct bpf_object *obj, const struct cli_args *args);
+
+/* After attaching: says which there are. With --for they end with the program. */
+void lab_tell_pins(const struct cli_args *args);
+
+/* After unloading, or if loading failed: those that no program on the device uses go. */
+void lab_drop_pins(const struct cli_args *args);
 
 #endif /* LAB_PIN_H */

@@ -6,7 +6,8 @@
 # shellcheck disable=SC2154 # variables of network.sh
 
 # The lab's loaders pin a map under its name (for a moment with _new) in a directory for the device:
-# DEV here, NETNS:DEV in a namespace, with a comma for each dot. See lab_pin_dir() in common/.
+# DEV here, NETNS:DEV in a namespace, with a comma for each dot. See lab_pin_dir() in common/. In its
+# by-name/ are those of maps that ask for a pin.
 find_pins() { # the directories for our devices, in $dirs, and what lies there, in $pins
 	local dir name=${env//./,}
 	dirs=("/sys/fs/bpf/$name" "/sys/fs/bpf/$name":[!:]*)
@@ -19,6 +20,7 @@ find_pins() { # the directories for our devices, in $dirs, and what lies there, 
 
 is_our_pin() { # FILE: one of the maps that the lab's loaders pin?
 	local name=${1##*/}
+	[ "$name" != by-name ] || return 0
 	name=${name%_new}
 	[[ $name =~ ^(xdp_stats_map|targets)$ ]] || return
 	! command -v bpftool >/dev/null ||
@@ -58,7 +60,7 @@ remove_pins() {
 	local pin
 	find_pins
 	for pin in "${pins[@]}"; do
-		is_our_pin "$pin" && rm -f -- "$pin" && continue
+		is_our_pin "$pin" && rm -rf -- "$pin" && continue
 		echo "Left alone, as the lab's loaders did not make it: $pin"
 	done
 	[[ -z ${dirs[1]-} && ! -d ${dirs[0]} ]] || rmdir -- "${dirs[@]}" 2>/dev/null || :

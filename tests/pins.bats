@@ -11,6 +11,7 @@ load helpers
 setup_file() {
 	in_private_world
 	one_program_a_device
+	compile_bpf pinned
 }
 
 setup() {
@@ -113,6 +114,60 @@ teardown() {
 		[ "$program" = "$counter" ] || run ! grep -q '^Success' <<<"$output"
 		[ -z "$(attached lo)" ]
 		[ ! -e "$pin" ]
+	done
+}
+
+all_pins() { # but those that the kernel, and libxdp, put there
+	find /sys/fs/bpf -mindepth 1 ! -name '*.debug' ! -path '/sys/fs/bpf/xdp*'
+}
+
+@test "a map that asks for a pin gets one for each device, and it goes with the last program" {
+	local program=$LAB_TREE/basic02-prog-by-name/xdp_loader object=$BATS_FILE_TMPDIR/pinned.o dev
+	veth left right
+	for dev in lo left; do
+		works "pinned: /sys/fs/bpf/$dev/by-name/by_name" -- "$program" --dev $dev --filename "$object" pins
+	done
+	[ "$(bpftool -j map show pinned /sys/fs/bpf/lo/by-name/by_name | member id)" != \
+		"$(bpftool -j map show pinned /sys/fs/bpf/left/by-name/by_name | member id)" ]
+	works "unpinned: /sys/fs/bpf/lo/by-name/by_name" -- "$program" --dev lo --unload-all
+	[ -e /sys/fs/bpf/left/by-name/by_name ]
+	works "unpinned: /sys/fs/bpf/left/by-name/by_name" -- "$program" --dev left -U
+	works "pinned: " -- "$program" --dev left --filename "$object" pins --for 60
+	works -- kill "$(sed -n 's/.*sooner with: kill //p' <<<"$output")"
+	poll none_waits
+	[ -z "$(all_pins)" ]
+}
+
+@test "a map that asks for a pin: where loading fails, none is left that was not there before" {
+	local program object=$BATS_FILE_TMPDIR/pinned.o
+	veth left right
+	for program in basic01-xdp-pass/xdp_pass_user basic02-prog-by-name/xdp_loader basic05-anatomy/hello_user; do
+		refused 1 'for_devmap' -- "$LAB_TREE/$program" --dev left --filename "$object" for_devmap
+		refused 1 'for_devmap' -- "$LAB_TREE/$program" --dev left --filename "$object" for_devmap --for 9
+		refused 1 'native' -- "$LAB_TREE/$program" --dev lo --filename "$object" pins -N
+		[ -z "$(all_pins)" ]
+	done
+	run "$counter" --dev lo --filename "$object" pins # it has no counters
+	[ "$status" -eq 1 ]
+	[ -z "$(all_pins)" ]
+	program=$LAB_TREE/basic02-prog-by-name/xdp_loader
+	works -- "$program" -q --dev left --filename "$object" pins
+	refused 1 'left is taken' -- "$program" --dev left --filename "$object" for_devmap
+	[ -e /sys/fs/bpf/left/by-name/by_name ]
+	works -- "$program" -q --dev left -U
+}
+
+@test "a map that asks for a pin: Ctrl-C while a load fails leaves none" {
+	any_kernel 'the moment of a signal'
+	type strace >/dev/null || skip 'needs tool strace: it sends the signal in the middle'
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers make calls like these of their own'
+	local program
+	for program in basic01-xdp-pass/xdp_pass_user basic02-prog-by-name/xdp_loader; do
+		run strace -qq -o /dev/null -e inject=rt_sigprocmask:signal=INT:when=1 \
+			"$LAB_TREE/$program" --dev lo -N --filename "$BATS_FILE_TMPDIR/pinned.o" pins
+		[ "$status" -eq $((128 + $(kill -l INT))) ]
+		grep -q '^Error: cannot attach pins' <<<"$output"
+		[ -z "$(all_pins)" ]
 	done
 }
 

@@ -402,8 +402,9 @@ is_gone() { # PATH
 	"$t" exec -- "$LAB_TREE/basic04-pinning-maps/xdp_loader" --dev veth0 >/dev/null
 	[ -e /sys/fs/bpf/left/xdp_stats_map ]
 	[ -e /sys/fs/bpf/left:veth0/xdp_stats_map ]
-	mkdir /sys/fs/bpf/other
+	mkdir /sys/fs/bpf/other /sys/fs/bpf/left/by-name
 	bpftool map create /sys/fs/bpf/other/map type array key 4 value 4 entries 1 name other
+	bpftool map create /sys/fs/bpf/left/by-name/map type array key 4 value 4 entries 1 name map
 	"$t" teardown --name left
 	[ ! -e /sys/fs/bpf/left ]
 	[ ! -e /sys/fs/bpf/left:veth0 ]
