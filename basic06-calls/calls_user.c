@@ -87,6 +87,17 @@ out:
 	return err;
 }
 
+static int not_put(int err, const char *name, __u32 slot)
+{
+	if (err != -EINVAL)
+		return pr_err(err, "cannot put %s into slot %u", name, slot);
+	return pr_err_because(err,
+			      "it is of another kind than the program that calls: of that, too, its "
+			      "section tells.",
+			      "put it into the same section, such as xdp, and compile again.",
+			      "cannot put %s into slot %u", name, slot);
+}
+
 /* What one writes into a slot is a program's descriptor; what one reads there is its id. */
 static int put(int map_fd, __u32 slot, const struct cli_args *args)
 {
@@ -103,7 +114,7 @@ static int put(int map_fd, __u32 slot, const struct cli_args *args)
 	}
 	fd = bpf_program__fd(bpf_object__find_program_by_name(obj, xdp_program__name(prog)));
 	if (bpf_map_update_elem(map_fd, &slot, &fd, BPF_ANY))
-		err = pr_err(-errno, "cannot put %s into slot %u", args->progname, slot);
+		err = not_put(-errno, xdp_program__name(prog), slot);
 	else
 		pr_info("Slot %u: %s", slot, xdp_program__name(prog));
 out:

@@ -178,6 +178,10 @@ struct xdp_program *lab_choose(struct bpf_object *obj, const struct cli_args *ar
 		bool fit = lab_is_chosen(one, args);
 
 		bpf_program__set_autoload(one, fit);
+		if (bpf_program__type(one) == BPF_PROG_TYPE_UNSPEC) { /* the older style */
+			bpf_program__set_type(one, BPF_PROG_TYPE_XDP);
+			bpf_program__set_expected_attach_type(one, BPF_XDP);
+		}
 		chosen = fit ? one : chosen;
 		fits += fit;
 	}

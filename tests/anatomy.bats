@@ -11,6 +11,8 @@ load helpers
 setup_file() {
 	in_private_world
 	one_program_a_device
+	compile_bpf old_style
+	compile_bpf pinned
 }
 
 setup() {
@@ -129,6 +131,11 @@ is_missed() { # a packet that comes now
 	[ "$("${run_frame[@]}" | member retval)" = 2 ]
 	[ "$(variable missed)" = 1 ]
 	works 'Slot 1: empty' -- "$calls" --dev left --slot 1 --clear
+	works 'Slot 1: old_style' -- "$calls" --dev left --slot 1 --filename "$BATS_FILE_TMPDIR/old_style.o"
+	[ "$("${run_frame[@]}" | member retval)" = 2 ]
+	refused 1 'it is of another kind' 'put it into the same section' \
+		-- "$calls" --dev left --slot 1 --filename "$BATS_FILE_TMPDIR/pinned.o" takes_frags
+	[ ! -e /sys/fs/bpf/left/by-name ]
 }
 
 @test "calls: what is wrong with --slot" {
