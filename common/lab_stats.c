@@ -132,19 +132,26 @@ static bool device_is_there(const struct cli_args *args)
 }
 
 /* What has been shown may be lost: a disk may be full. */
+static bool is_lost(void)
+{
+	return fflush(stdout) || ferror(stdout);
+}
+
 int lab_check_output(void)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	if (!is_lost())
 		return 0;
 	return pr_err_because(-EIO, "the disk is full, or nobody is there to read it.",
 			      "df shows which disk is full; what reads a pipe must read all of it.",
 			      "cannot write what was asked for");
 }
 
+static bool stays; /* what this program has attached, when it ends */
+
 int lab_must_stop(const struct cli_args *args)
 {
-	if (lab_check_output())
-		return -EIO;
+	if (is_lost())
+		return stays ? lab_say_what_stays(args, pr_names.self) : lab_check_output();
 	if (stopped)
 		return -EINTR;
 	if (!device_is_there(args))
@@ -172,6 +179,7 @@ int lab_wait(const struct cli_args *args)
 
 void lab_say_how_it_ends(const struct cli_args *args)
 {
+	stays = cli_offers(CLI_UNLOAD); /* else it shows what another one has attached */
 	if (!args->count)
 		pr_info("Every %g s what was counted; Ctrl-C ends it.", args->interval);
 }
@@ -179,14 +187,15 @@ void lab_say_how_it_ends(const struct cli_args *args)
 int lab_say_what_stays(const struct cli_args *args, const char *loader)
 {
 	struct lab_prog progs[LAB_MAX_PROGS];
-	int count = lab_programs(args->ifindex, progs);
+	int err = lab_check_output(), count = lab_programs(args->ifindex, progs);
+	void (*say)(const char *fmt, ...) = err ? pr_note : pr_info;
 	bool ends = args->for_seconds;
 
 	for (int i = 0; i < count; i++)
-		pr_info("%s stays on %s%s: %s --dev %s --unload %u", lab_describe(&progs[i]),
-			args->dev, ends ? " until its time is up; sooner" : "; to remove it",
-			loader, args->dev, progs[i].id);
+		say("%s stays on %s%s: %s --dev %s --unload %u", lab_describe(&progs[i]), args->dev,
+		    ends ? " until its time is up; sooner" : "; to remove it", loader, args->dev,
+		    progs[i].id);
 	if (!count)
-		pr_info("No program is left on %s.", args->dev);
-	return lab_check_output();
+		say("No program is left on %s.", args->dev);
+	return err ?: lab_check_output();
 }

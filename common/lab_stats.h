@@ -58,7 +58,10 @@ int lab_must_stop(const struct cli_args *args);
 /* -EIO, after an error, where what was printed so far cannot be written. */
 int lab_check_output(void);
 
-/* Says how long it goes on, before the first figures come. */
+/*
+ * Says how long it goes on, before the first figures come. From here on lab_wait() says, too, what
+ * this program leaves on the device, where the figures cannot be written.
+ */
 void lab_say_how_it_ends(const struct cli_args *args);
 
 /*

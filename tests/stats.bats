@@ -194,6 +194,21 @@ figure() { # ACTION FIELD: the last line's figure, without commas
 	done
 }
 
+@test "where the figures cannot be written, it is said what stays, and on stderr" {
+	local out program
+	for out in '>/dev/full' '>&-'; do
+		for program in "$counter" "$LAB_TREE/basic05-anatomy/hello_user"; do
+			run --separate-stderr bash -c "'$program' --dev lo -S -n 1 -i 0.01 $out"
+			[ "$status" -eq 1 ]
+			[[ $stderr =~ ^'Error: cannot write '.*'Note: '.*' stays on lo; to remove it: '(.*)$ ]]
+			${BASH_REMATCH[1]}
+			[ -z "$(attached lo)" ]
+		done
+	done
+	"$loader" -q --dev lo -S
+	refused 1 'cannot write' -- bash -c "'$stats' --dev lo -n 1 -i 0.01 >/dev/full"
+}
+
 @test "with --for the last line says that the program stays until then, or that none is left" {
 	run "$counter" --dev lo --skb-mode --for 60 -i 0.1 -n 1
 	[ "$status" -eq 0 ]
