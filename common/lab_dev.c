@@ -184,14 +184,24 @@ static void put_on_stack(struct stack *stack, int ifindex)
 	stack->grew = true;
 }
 
-static bool is_kind(const struct rtattr *linkinfo, const char *kind)
+/* The device that one stands on; 0 for none. */
+static int below(const struct rtattr *const *attr)
 {
-	const struct rtattr *info[IFLA_INFO_MAX + 1];
+	const struct rtattr *info[IFLA_INFO_MAX + 1], *vxlan[IFLA_VXLAN_MAX + 1];
+	const char *kind = "";
 
-	if (!linkinfo)
-		return false;
-	sort_attributes(RTA_DATA(linkinfo), RTA_PAYLOAD(linkinfo), info, IFLA_INFO_MAX);
-	return info[IFLA_INFO_KIND] && !strcmp(RTA_DATA(info[IFLA_INFO_KIND]), kind);
+	if (attr[IFLA_LINKINFO]) {
+		sort_attributes(RTA_DATA(attr[IFLA_LINKINFO]), RTA_PAYLOAD(attr[IFLA_LINKINFO]),
+				info, IFLA_INFO_MAX);
+		kind = info[IFLA_INFO_KIND] ? RTA_DATA(info[IFLA_INFO_KIND]) : "";
+	}
+	if (!strcmp(kind, "vxlan") && info[IFLA_INFO_DATA]) {
+		sort_attributes(RTA_DATA(info[IFLA_INFO_DATA]), RTA_PAYLOAD(info[IFLA_INFO_DATA]),
+				vxlan, IFLA_VXLAN_MAX);
+		return number_in(vxlan[IFLA_VXLAN_LINK]);
+	}
+	/* A veth names its other end here, which is no device below it. */
+	return attr[IFLA_LINK_NETNSID] || !strcmp(kind, "veth") ? 0 : number_in(attr[IFLA_LINK]);
 }
 
 /* One device: if what it stands on is in the stack, so is it; if it is a port, so is its master. */
@@ -206,9 +216,7 @@ static void stack_link(const struct nlmsghdr *msg, void *arg)
 	sort_attributes(IFLA_RTA(link), IFLA_PAYLOAD(msg), attr, IFLA_MAX);
 	if (in_stack(stack, link->ifi_index))
 		put_on_stack(stack, number_in(attr[IFLA_MASTER]));
-	/* A veth names its other end here, which is no device below it. */
-	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID] && !is_kind(attr[IFLA_LINKINFO], "veth") &&
-	    in_stack(stack, number_in(attr[IFLA_LINK])))
+	if (in_stack(stack, below(attr)))
 		put_on_stack(stack, link->ifi_index);
 }
 

@@ -410,10 +410,11 @@ guarded() { # WHY DEV: attaching there is refused with WHY; --force and --for go
 	ip route add default dev br0
 	guarded 'default dev br0' left
 	ip link del br0
-	for kind in macvlan vlan:id:5 bond; do # what this kernel has of them
+	for kind in macvlan vlan:id:5 bond vxlan; do # what this kernel has of them
 		# shellcheck disable=SC2086
 		case $kind in
 		bond) ip link add top type bond && ip link set left down && ip link set left master top ;;
+		vxlan) ip link add top type vxlan id 5 remote 192.0.2.2 dstport 4789 dev left ;;
 		*) ip link add link left name top type ${kind//:/ } ;;
 		esac 2>/dev/null || continue
 		ip link set top up
