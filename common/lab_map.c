@@ -216,11 +216,15 @@ static bool is_like(const struct bpf_map *map, int fd)
 int lab_share_map(struct xdp_program *prog, const char *name, const char *path,
 		  const struct cli_args *args)
 {
+	int lock = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct bpf_map *map;
 	int err = 0, fd;
 
 	/* Of two loaders, the second waits until the first has pinned its map, and ended. */
-	(void)flock(open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX);
+	if (flock(lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		pr_note("another process, a loader perhaps, has locked " BPFFS ": waiting for it.");
+		(void)flock(lock, LOCK_EX);
+	}
 	map = bpf_object__find_map_by_name(xdp_program__bpf_obj(prog), name);
 	if (!map)
 		return no_such_map(name);

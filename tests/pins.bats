@@ -171,6 +171,17 @@ all_pins() { # but those that the kernel, and libxdp, put there
 	done
 }
 
+@test "a loader that has to wait for another one says so" {
+	exec 7</sys/fs/bpf
+	flock 7
+	"$loader" --dev lo -S >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 7<&- &
+	poll grep -q '^Note: .* waiting for it' "$BATS_TEST_TMPDIR/said"
+	[ -z "$(attached lo)" ]
+	exec 7<&-
+	wait $!
+	[ -e "$pin" ]
+}
+
 @test "without a BPF file system both say how to mount it, and nothing is attached" {
 	for program in "$loader" "$stats"; do
 		run unshare --mount sh -c "umount /sys/fs/bpf; exec '$program' --dev lo"
