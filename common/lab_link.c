@@ -130,14 +130,19 @@ static int refuse_foreign(const struct lab_prog *prog, const struct owner *owner
 {
 	const char *who =
 		"no process that can be seen from here holds it: a pin, or another container.";
+	const char *why;
+	bool blind = access("/proc/self", F_OK);
 
 	if (owner->pid)
 		who = pr_text("it belongs to process %d (%s), which counts on it.", owner->pid,
 			      owner->name);
-	return pr_err_because(-EPERM,
-			      pr_text("link %u holds it, and is none of this lab's:\n%s",
-				      prog->holder_id, who),
-			      pr_text("end that process, or: %s --dev %s --unload %u --force",
+	why = pr_text("link %u holds it, and is none of this lab's:\n%s", prog->holder_id, who);
+	if (blind)
+		why = pr_text("link %u holds it. Whose it is, /proc would tell: it is not mounted.",
+			      prog->holder_id);
+	return pr_err_because(-EPERM, why,
+			      pr_text("%s, or: %s --dev %s --unload %u --force",
+				      blind ? "mount -t proc proc /proc" : "end that process",
 				      pr_names.self, args->dev, prog->id),
 			      "%s on %s is left alone", lab_describe(prog), args->dev);
 }
@@ -178,6 +183,7 @@ static int load(struct xdp_program *prog)
 static int create_link(int prog_fd, const struct cli_args *args)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	int fd;
 
 	if (args->mode == XDP_MODE_SKB)
 		opts.flags = XDP_FLAGS_SKB_MODE;
@@ -185,7 +191,12 @@ static int create_link(int prog_fd, const struct cli_args *args)
 		opts.flags = XDP_FLAGS_DRV_MODE;
 	else if (args->mode == XDP_MODE_HW)
 		opts.flags = XDP_FLAGS_HW_MODE;
-	return bpf_link_create(prog_fd, args->ifindex, BPF_XDP, &opts);
+	fd = bpf_link_create(prog_fd, args->ifindex, BPF_XDP, &opts);
+	/* Why not, the kernel says over netlink alone: it refuses the same there, in words. */
+	if (fd < 0 && fd != -EBUSY &&
+	    !bpf_xdp_attach(args->ifindex, prog_fd, opts.flags | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL))
+		bpf_xdp_detach(args->ifindex, opts.flags, NULL);
+	return fd;
 }
 
 static double now(void)

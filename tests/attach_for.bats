@@ -276,9 +276,9 @@ has_ended() { # DEV
 @test "what fails with --for leaves nothing: no process, no link, no program" {
 	ip link set left mtu 9000
 	ip link set right mtu 9000
-	refused 1 "cannot attach $WITNESS to left" 'MTU' 'mtu 1500' \
+	refused 1 "cannot attach $WITNESS to left" 'Peer MTU is too large' 'mtu 1500' \
 		-- ./xdp_pass_user --dev left --filename "$object" --for 60
-	refused 1 "cannot attach $WITNESS to lo" 'no native XDP' \
+	refused 1 "cannot attach $WITNESS to lo" 'no native XDP' 'Underlying driver does not support' \
 		-- ./xdp_pass_user --dev lo --filename "$object" --for 60 -N
 	free left
 	gone "$WITNESS"
@@ -315,6 +315,14 @@ release() { # ends that process
 	free left
 	[ -d "/proc/$holder" ] # it is not ours to end
 	release
+}
+
+@test "without /proc nobody can say whose a link is: that is said" {
+	[ -z "${LAB_SANITIZED-}" ] || skip 'needs plain: sanitizers need /proc themselves'
+	attach_for left 60
+	refused 1 "on left is left alone" '/proc would tell' 'mount -t proc proc /proc' \
+		-- unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' sh ./xdp_pass_user --dev left -U
+	works -- ./xdp_pass_user --dev left -U
 }
 
 @test "a link of another process: no other program gets in, --force or not" {
