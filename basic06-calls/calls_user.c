@@ -131,7 +131,7 @@ static int change_slot(struct cli_args *args)
 	if (cli_says_how(args) || (clear && (!args->own_file || args->progsec ||
 					     args->progname != this_program.progname)))
 		return cli_usage_error(args, "--slot is about the program that runs already: leave "
-					     "the rest away");
+					     "out the rest");
 	if (slot >= SLOTS || slot_word[1])
 		return cli_usage_error(args, "--slot takes a number from 0 to %d, not '%s'",
 				       SLOTS - 1, slot_word);

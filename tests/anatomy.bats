@@ -145,7 +145,7 @@ is_missed() { # a packet that comes now
 	refused 2 'which slot' -- "$calls" --dev left --clear
 	for words in '--for 3' -S --force --unload-all --unload '--clear --filename calls_kern.o' --clear\ refuse; do
 		# shellcheck disable=SC2086
-		refused 2 'leave the rest away' -- "$calls" --dev left --slot 1 $words
+		refused 2 'leave out the rest' -- "$calls" --dev left --slot 1 $words
 	done
 	refused 2 'there is no option --prio' -- "$calls" --dev left --prio 2
 	refused 1 'nobody has pinned targets' -- "$calls" --dev left --slot 1 refuse

@@ -151,7 +151,7 @@ is_silent() { # ADDRESS PORT
 	for words in -U --unload-all --list '--for 5' xdp_port_drop '--filename old_style_kern.o' \
 		'--progsec xdp' '--prio 5' -S --force; do
 		# shellcheck disable=SC2086
-		refused 2 'leave the rest away' -- "$parse" --dev left --block 1 $words
+		refused 2 'leave out the rest' -- "$parse" --dev left --block 1 $words
 	done
 	refused 2 '--json goes with --ports' -- "$parse" --dev left --json
 	[ -z "$(ports)" ]
