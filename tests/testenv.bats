@@ -449,6 +449,7 @@ pin_for() { # NETNS DEV...
 	for pin in xdp a,b a.b.1; do
 		ip link del dev $pin
 	done
+	rm -rf /sys/fs/bpf/xdp # libxdp's, for those
 }
 
 @test "what others pinned beside the loaders' maps stays, and teardown says so" {
