@@ -9,7 +9,7 @@
 #     (but for what a line "Undoes: NAME" in the answer's opening paragraphs names), under three
 #     seeds with gcc, and under the last of them with clang;
 #   - each wrong answer (check/wrong/LESSON/*.patch) fails with the message that it expects; one with
-#     a line "# by chance", as two CPUs have to meet for it, at the third try at the latest.
+#     a line "# by chance", as two have to meet for it, at the third try at the latest.
 # With --quick: one seed, and one compiler. LAB_SEED repeats a run. LAB_LESSON is the beginning of
 # the only lesson to look at.
 #
